@@ -1,0 +1,90 @@
+"""What every dataset delivers: events with labels, weights, ids, and the split each belongs to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscidact.errors import UserError
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Events:
+    """A table of events.
+
+    Attributes:
+        features: (n, ...) float32, what the encoder sees.
+        labels: (n,) int64, index into `classes`.
+        classes: names of the classes.
+        ids: (n,) int64, unique over the dataset: disjointness is checked by them.
+        weights: (n,) float64, positive.
+        feature_names: one name a column for tables; empty for images and series.
+        observers: (n,) arrays kept for people, never shown to the encoder or the test.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    ids: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    feature_names: tuple[str, ...] = ()
+    observers: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.features), len(self.labels), len(self.ids), len(self.weights)}
+        if len(lengths) != 1:
+            raise ValueError(f"features, labels, ids and weights differ in length: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: NDArray[np.generic]) -> "Events":
+        """The events at `index` (integers or a mask)."""
+        return Events(
+            features=self.features[index],
+            labels=self.labels[index],
+            classes=self.classes,
+            ids=self.ids[index],
+            weights=self.weights[index],
+            feature_names=self.feature_names,
+            observers={name: values[index] for name, values in self.observers.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Events, which class is held out as the signal, and which split each event is in.
+
+    Attributes:
+        split: (n,) int8, index into SPLITS.
+    """
+
+    name: str
+    events: Events
+    signal: str
+    split: NDArray[np.int8]
+
+    @cached_property
+    def signal_label(self) -> int:
+        """Index of the signal class in `events.classes`."""
+        if self.signal not in self.events.classes:
+            raise UserError(
+                f"dataset {self.name}: signal class {self.signal!r} is not there; "
+                f"choose dataset.signal from {', '.join(self.events.classes)}"
+            )
+        return self.events.classes.index(self.signal)
+
+    def subset(self, split: Split, kind: Literal["all", "background", "signal"] = "all") -> Events:
+        """The events of one split: all, only background classes, or only the signal class."""
+        mask = self.split == SPLITS.index(split)
+        if kind == "background":
+            mask &= self.events.labels != self.signal_label
+        elif kind == "signal":
+            mask &= self.events.labels == self.signal_label
+        return self.events.take(mask)
