@@ -1,0 +1,1 @@
+"""NPLM: the New Physics Learning Machine, a kernel likelihood-ratio two-sample test."""
