@@ -1,0 +1,78 @@
+"""Null distributions: from null toys to p and Z, with what the toys can resolve."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import digamma
+from scipy.stats import chi2, kstest
+
+from autoscidact.errors import UserError
+from autoscidact.inference.pvalues import empirical_p, resolution, z_from_log_p, z_from_p
+
+
+@dataclass(frozen=True)
+class EmpiricalNull:
+    """The null toys themselves.
+
+    Attributes:
+        toys: (n,) t of the null toys.
+    """
+
+    toys: NDArray[np.float64]
+
+    def p(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Empirical p, (1 + k) / (1 + n)."""
+        return empirical_p(t, self.toys)
+
+    def z(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Z of the empirical p; a bound where `is_bound` says so."""
+        return z_from_p(self.p(t))
+
+    def is_bound(self, t: ArrayLike) -> NDArray[np.bool_]:
+        """True where t lies past every null toy, so that p is only bounded from above."""
+        return self.p(t) <= resolution(len(self.toys)) * (1 + 1e-12)
+
+
+@dataclass(frozen=True)
+class ChiSquareNull:
+    """A chi-square distribution fitted to the null toys (Letizia et al. 2022; Sec. 3.2 of AutoSciDACT).
+
+    Attributes:
+        df: degrees of freedom, by maximum likelihood.
+        ks_p: Kolmogorov-Smirnov p of the toys against the fit. As df was fitted to the same
+            toys it is somewhat too large; a small value still means that asymptotic Z is not to be trusted.
+    """
+
+    df: float
+    ks_p: float
+
+    @classmethod
+    def fit(cls, toys: ArrayLike) -> "ChiSquareNull":
+        """Fits df: digamma(df/2) + log 2 = mean log t, the likelihood equation of the chi-square.
+
+        Returns a null with df = NaN where some t is not positive (no chi-square has such values).
+        """
+        values = np.asarray(toys, dtype=float)
+        if (values <= 0).any():
+            return cls(float("nan"), float("nan"))
+        target = float(np.mean(np.log(values)))
+        df = float(brentq(lambda nu: digamma(nu / 2) + np.log(2) - target, 1e-8, 4 * values.max() + 100))
+        return cls(df, float(kstest(values, chi2(df).cdf).pvalue))
+
+    def p(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Survival function of the fitted chi-square; underflows to 0 far out, where `z` does not."""
+        return np.asarray(chi2.sf(np.asarray(t, dtype=float), self.df))
+
+    def z(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Z of the asymptotic p, computed from its logarithm."""
+        return z_from_log_p(chi2.logsf(np.asarray(t, dtype=float), self.df))
+
+
+def check_null(toys: NDArray[np.float64], name: str) -> None:
+    """Raises UserError where null toys cannot calibrate anything: too few, or all alike."""
+    if len(toys) < 2:
+        raise UserError(f"{name}: {len(toys)} null toys cannot calibrate; raise toys.n_null")
+    if np.ptp(toys) == 0:
+        raise UserError(f"{name}: all {len(toys)} null toys give t={toys[0]:g}; the statistic sees nothing to vary")

@@ -1,0 +1,37 @@
+"""What every test statistic offers. It never knows how it will be calibrated."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscidact.toys.pools import Pools
+from autoscidact.toys.sampler import ToyBatch
+
+
+@runtime_checkable
+class Statistic(Protocol):
+    """A test statistic t(R, D), larger being more anomalous.
+
+    Attributes:
+        name: as in the `statistic` column of z_scores.csv.
+        variants: one name for each value that `evaluate` returns for a toy (NPLM: kernel widths);
+            known after `prepare`.
+        definition: plain values that fix what is computed, hashed into the key of the toy store.
+    """
+
+    name: str
+
+    @property
+    def variants(self) -> tuple[str, ...]: ...
+
+    @property
+    def definition(self) -> dict[str, object]: ...
+
+    def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int) -> None:
+        """Computes, once, whatever depends on single events of the pools alone."""
+        ...
+
+    def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
+        """t of shape (toys, variants); NaN where a toy's fit failed."""
+        ...
