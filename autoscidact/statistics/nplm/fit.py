@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autoscidact.errors import UserError
 from autoscidact.statistics.nplm.basis import FALKON_JITTER, NystromBasis, nystrom_basis
-from autoscidact.statistics.nplm.newton import likelihood_ratio, newton
+from autoscidact.statistics.nplm.newton import newton
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def fit(
             raise UserError(f"nplm.fit: centers have {c.shape[1]} dimensions, the events {r.shape[1]}")
     weight = (len(d) if expected is None else float(expected)) / len(r)
     basis = nystrom_basis(c, width, jitter, basis_tolerance)
-    features_r, features_d = basis.features(r), basis.features(d)
-    result = newton(features_r, features_d, weight, penalty, newton_steps)
-    t = likelihood_ratio(features_r @ result.beta, features_d @ result.beta, weight)
-    return NPLMFit(t, result.n_steps, result.converged, basis, result.beta.numpy())
+    is_data = torch.cat([torch.zeros(len(r)), torch.ones(len(d))]).double()
+    phi = basis.features(torch.cat([r, d]))
+    result = newton(phi, weight * (1.0 - is_data), is_data, penalty * len(phi), newton_steps)
+    return NPLMFit(result.t, result.n_steps, result.converged, basis, result.beta.numpy())
 
 
 def draw_centers(points: torch.Tensor, n_centers: int, seed: int | np.random.SeedSequence) -> torch.Tensor:

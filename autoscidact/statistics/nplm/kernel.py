@@ -23,7 +23,11 @@ def gaussian_kernel(x: Tensor, y: Tensor, width: float) -> Tensor:
 
 
 def quantile_widths(
-    points: NDArray[np.float64], quantiles: Sequence[float], largest_times: float | None, seed: int, n_points: int = 2000
+    points: NDArray[np.float64],
+    quantiles: Sequence[float],
+    largest_times: float | None,
+    seed: int,
+    n_points: int = 2000,
 ) -> NDArray[np.float64]:
     """Kernel widths from the distribution of pairwise distances (Sec. 3.2 of AutoSciDACT).
 
@@ -46,7 +50,7 @@ def quantile_widths(
     x = torch.as_tensor(points, dtype=torch.float64)
     upper = torch.triu_indices(len(x), len(x), offset=1)
     distances = squared_distances(x, x)[upper[0], upper[1]].sqrt().numpy()
-    widths = np.quantile(distances, np.asarray(quantiles, dtype=float))
+    widths: NDArray[np.float64] = np.quantile(distances, np.asarray(quantiles, dtype=float))
     if largest_times is not None:
         widths = np.append(widths, largest_times * widths.max())
     if not np.all(widths > 0):

@@ -7,65 +7,70 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 MAX_NEWTON_STEPS = 60
+ROWS_AT_ONCE = 65536
+"""Rows whose weighted copy is held while the Hessian is summed."""
 
 
 @dataclass(frozen=True)
 class NewtonResult:
-    """Attributes:
-    beta: (k,) float64 coefficients in the whitened basis.
-    n_steps: Newton steps taken.
-    converged: the last step could move t by no more than 1e-7 (1 + t).
+    """A minimum of the objective.
+
+    Attributes:
+        beta: (k,) float64 coefficients in the whitened basis.
+        t: likelihood-ratio statistic there.
+        hessian: (k, k) of the objective times n, at the last point it was computed.
+        n_steps: Newton steps taken.
+        converged: the last step moved t by no more than 1e-7 of the objective's scale.
     """
 
     beta: Tensor
+    t: float
+    hessian: Tensor
     n_steps: int
     converged: bool
 
 
-def likelihood_ratio(f_reference: Tensor, f_data: Tensor, reference_weight: float) -> float:
-    """t = -2 [w_R sum_R (e^f - 1) - sum_D f] (Eq. 8 of AutoSciDACT), summed in float64."""
-    expected_excess = reference_weight * torch.expm1(f_reference.double()).sum()
-    return float(-2.0 * (expected_excess - f_data.double().sum()))
-
-
-def newton(
-    reference: Tensor, data: Tensor, reference_weight: float, penalty: float, max_steps: int | None = None
-) -> NewtonResult:
-    """Minimises (1/n) [sum_R w_R log(1+e^f) + sum_D log(1+e^-f)] + (penalty/2) |beta|^2, f = phi beta.
-
-    Eq. 7 of AutoSciDACT on Falkon's scale, n = |R| + |D|. Starting at beta = 0, so that
-    `max_steps=1` is what public kernel-NPLM codes compute with one penalty in LogisticFalkon.
+def likelihood_ratio(logits: Tensor, reference: Tensor, data: Tensor) -> float:
+    """t = -2 [sum_R w (e^f - 1) - sum_D f] (Eq. 8 of AutoSciDACT), summed in float64.
 
     Args:
-        reference, data: (|R|, k) and (|D|, k) float64 features.
-        reference_weight: w_R = expected |D| / |R|.
+        logits: (n,) f. reference, data: (n,) how much each event counts in R (w_R where it
+            belongs to R, else 0) and in D.
+    """
+    f = logits.double()
+    return float(-2.0 * (reference.double() @ torch.expm1(f) - data.double() @ f))
+
+
+def newton(phi: Tensor, reference: Tensor, data: Tensor, ridge: float, max_steps: int | None = None) -> NewtonResult:
+    """Minimises sum_i [r_i log(1+e^f_i) + d_i log(1+e^-f_i)] + (ridge/2) |beta|^2 with f = phi beta.
+
+    This is n times Eq. 7 of AutoSciDACT on Falkon's scale when r = w_R on R, d = 1 on D and
+    ridge = n lambda, n = |R| + |D|. It starts at beta = 0, so that `max_steps=1` is what
+    public kernel-NPLM codes compute with one penalty in LogisticFalkon.
+
+    Args:
+        phi: (n, k) float64 features.
+        reference, data: (n,) float64 weights r and d, not negative.
         max_steps: exactly this many plain Newton steps; None: to convergence, damped where needed.
 
     Raises:
-        FloatingPointError: the Hessian or the logits stopped being finite.
+        FloatingPointError: the Hessian or the solution is not finite or not positive definite.
     """
-    phi = torch.cat([reference, data])
     n, k = phi.shape
-    n_reference = len(reference)
-    weight = phi.new_ones(n)
-    weight[:n_reference] = reference_weight
-    ridge = penalty * n * torch.eye(k, dtype=phi.dtype, device=phi.device)
-    is_data = phi.new_zeros(n)
-    is_data[n_reference:] = 1.0
+    weight = reference + data
+    beta, logits = phi.new_zeros(k), phi.new_zeros(n)
+    identity = torch.eye(k, dtype=phi.dtype, device=phi.device)
 
     def objective(beta: Tensor, logits: Tensor) -> float:
-        signs = 1.0 - 2.0 * is_data
-        return float(weight @ softplus(signs * logits) + 0.5 * penalty * n * beta @ beta)
+        return float(reference @ softplus(logits) + data @ softplus(-logits) + 0.5 * ridge * beta @ beta)
 
-    beta = phi.new_zeros(k)
-    logits = phi.new_zeros(n)
-    steps, converged = 0, False
-    value = objective(beta, logits)
-    for steps in range(1, (max_steps or MAX_NEWTON_STEPS) + 1):
+    value, n_steps, converged = objective(beta, logits), 0, False
+    hessian = identity
+    while n_steps < (max_steps or MAX_NEWTON_STEPS) and not converged:
+        n_steps += 1
         sigmoid = torch.sigmoid(logits)
-        gradient = phi.T @ (weight * (sigmoid - is_data)) + penalty * n * beta
-        curvature = weight * sigmoid * (1.0 - sigmoid)
-        hessian = phi.T @ (curvature[:, None] * phi) + ridge
+        gradient = phi.T @ (weight * sigmoid - data) + ridge * beta
+        hessian = weighted_gram(phi, weight * sigmoid * (1.0 - sigmoid)) + ridge * identity
         factor, info = torch.linalg.cholesky_ex(hessian)
         if int(info) != 0:
             raise FloatingPointError("NPLM's Hessian is not positive definite: raise nplm.penalty")
@@ -75,22 +80,24 @@ def newton(
             beta, logits = beta + step, logits + move
             continue
         slope, scale = float(gradient @ step), 1.0
-        while scale > 1e-6:
+        while True:
             trial = objective(beta + scale * step, logits + scale * move)
-            if trial <= value + 1e-4 * scale * slope + 1e-13 * abs(value):
+            if trial <= value + 1e-4 * scale * slope + 1e-13 * abs(value) or scale < 1e-6:
                 break
             scale /= 2.0
-        change = _change_of_t(logits, scale * move, n_reference, reference_weight)
+        before = likelihood_ratio(logits, reference, data)
         beta, logits, value = beta + scale * step, logits + scale * move, trial
-        if scale == 1.0 and abs(change) <= 1e-7 * (1.0 + abs(value)):
-            converged = True
-            break
+        change = abs(likelihood_ratio(logits, reference, data) - before)
+        converged = scale == 1.0 and change <= 1e-7 * (1.0 + abs(before))
     if not torch.isfinite(beta).all():
         raise FloatingPointError("NPLM's fit is not finite: the features or the penalty are out of range")
-    return NewtonResult(beta, steps, converged)
+    return NewtonResult(beta, likelihood_ratio(logits, reference, data), hessian, n_steps, converged)
 
 
-def _change_of_t(logits: Tensor, move: Tensor, n_reference: int, reference_weight: float) -> float:
-    before = likelihood_ratio(logits[:n_reference], logits[n_reference:], reference_weight)
-    after = logits + move
-    return likelihood_ratio(after[:n_reference], after[n_reference:], reference_weight) - before
+def weighted_gram(phi: Tensor, weight: Tensor) -> Tensor:
+    """phi^T diag(weight) phi, (n, k) and (n,) to (k, k), a block of rows at a time."""
+    gram = phi.new_zeros(phi.shape[1], phi.shape[1])
+    for start in range(0, len(phi), ROWS_AT_ONCE):
+        rows = phi[start : start + ROWS_AT_ONCE]
+        gram.addmm_(rows.T, weight[start : start + ROWS_AT_ONCE, None] * rows)
+    return gram

@@ -1,0 +1,110 @@
+"""The toy store: append-only shards of t, resumable, extendable, mergeable, locked while it is written."""
+
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscidact.errors import UserError
+from autoscidact.files import content_hash, make_folder, write_text
+from autoscidact.inference.shard import Shard, read_shard, write_shard
+
+
+class ToyStore:
+    """All toys that one statistic has been evaluated on, for one definition of toys.
+
+    A store is a folder of Parquet shards. Its key hashes the definition of the toys and of
+    the statistic, not how many toys there are nor which signal fractions: those extend it.
+    Copying the shards of one store into another of the same key merges them.
+
+    Args:
+        folder: where stores lie; this one is `folder/KEY`.
+        definition: JSON-serialisable; everything that t depends on but f_s and the toy's index.
+        variants: names of the values that the statistic gives for a toy.
+
+    Raises:
+        UserError: the folder cannot be written, or a shard in it is damaged, edited or foreign.
+    """
+
+    def __init__(self, folder: str | Path, definition: dict[str, object], variants: tuple[str, ...]) -> None:
+        self.key = content_hash({**definition, "variants": variants}, length=24)
+        self.folder = make_folder(Path(folder) / self.key)
+        self.variants = variants
+        self._values: dict[float, dict[int, NDArray[np.float64]]] = defaultdict(dict)
+        self._lock_handle: int | None = None
+        description = self.folder / "definition.json"
+        if not description.exists():
+            write_text(description, json.dumps(definition, indent=1, default=str) + "\n")
+        for path in sorted(self.folder.glob("*.parquet")):
+            self._remember(read_shard(path, self.key))
+
+    def __enter__(self) -> "ToyStore":
+        """Takes the lock. Raises UserError naming who holds it."""
+        path = self.folder / "lock"
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise UserError(f"cannot write the toy store {self.folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(handle, 4096, 0).decode(errors="replace").strip() or "another run"
+            os.close(handle)
+            raise UserError(
+                f"the toy store {self.folder} is in use by {holder}; wait for it to end, or stop it"
+            ) from error
+        os.ftruncate(handle, 0)
+        who = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        os.pwrite(handle, f"{who} ({Path(sys.argv[0]).name} {' '.join(sys.argv[1:])})".encode(), 0)
+        self._lock_handle = handle
+        # What another run wrote between our reading and our locking.
+        for shard_path in sorted(self.folder.glob("*.parquet")):
+            self._remember(read_shard(shard_path, self.key))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The kernel drops the lock of a killed process as well: nothing is left to clean up by hand.
+        if self._lock_handle is not None:
+            os.close(self._lock_handle)
+            self._lock_handle = None
+
+    def add(self, f_s: float, index: NDArray[np.int64], t: NDArray[np.float64]) -> None:
+        """Appends toys as one shard, which is on disk when this returns.
+
+        Raises:
+            UserError: the disk is full or read-only; what was there before is untouched.
+        """
+        shard = Shard(self.key, float(f_s), self.variants, index, t)
+        write_shard(self.folder, shard)
+        self._remember(shard)
+
+    def missing(self, f_s: float, indices: range) -> list[int]:
+        """Which of these toys the store does not hold."""
+        known = self._values[f_s]
+        return [index for index in indices if index not in known]
+
+    def values(self, f_s: float, n_toys: int) -> NDArray[np.float64]:
+        """t of toys 0 .. n_toys - 1, (n_toys, variants); NaN where a fit failed.
+
+        Raises:
+            KeyError: one of them is not there.
+        """
+        known = self._values[f_s]
+        return np.array([known[index] for index in range(n_toys)]).reshape(n_toys, len(self.variants))
+
+    def _remember(self, shard: Shard) -> None:
+        if shard.variants != self.variants:
+            raise UserError(f"toy store {self.folder}: a shard has variants {shard.variants}, not {self.variants}")
+        known = self._values[shard.f_s]
+        for index, row in zip(shard.index.tolist(), shard.t, strict=True):
+            known.setdefault(index, row)

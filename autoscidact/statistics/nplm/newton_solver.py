@@ -1,0 +1,43 @@
+"""`solver: newton`: every toy by full Newton steps in float64, one after the other. The yardstick."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoscidact.statistics.nplm.basis import nystrom_basis
+from autoscidact.statistics.nplm.newton import newton
+from autoscidact.statistics.nplm.problem import Problem, rows_of, toy_weights
+from autoscidact.toys.sampler import ToyBatch
+
+
+class NewtonSolver:
+    """Fits each toy and width with `newton`; features of the pools are computed once where centres are shared."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self._features: list[torch.Tensor] = []
+        if problem.centers is not None:
+            shared = problem.points[torch.from_numpy(problem.centers)]
+            for width in problem.widths:
+                basis = nystrom_basis(shared, width, problem.jitter, problem.basis_tolerance)
+                self._features.append(basis.features(problem.points))
+
+    def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
+        """t of shape (toys, widths); NaN where a fit failed."""
+        return np.array([[self._fit(toys, i, w) for w in range(len(self.problem.widths))] for i in range(len(toys))])
+
+    def _fit(self, toys: ToyBatch, place: int, width: int) -> float:
+        problem, rows = self.problem, rows_of(toys, place)
+        if problem.centers is not None:
+            phi = self._features[width][rows]
+        else:
+            centers = problem.points[torch.from_numpy(problem.center_rows(toys, place))]
+            basis = nystrom_basis(centers, problem.widths[width], problem.jitter, problem.basis_tolerance)
+            phi = basis.features(problem.points[rows])
+        n_data = len(toys.data[place])
+        reference, data = toy_weights(problem.n_ref, n_data, problem.reference_weight)
+        try:
+            result = newton(phi, reference, data, problem.ridge(n_data), problem.newton_steps)
+        except FloatingPointError:
+            return float("nan")
+        return result.t if result.converged or problem.newton_steps is not None else float("nan")

@@ -1,0 +1,123 @@
+"""NPLM as a `Statistic`: one variant for each kernel width."""
+
+import math
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoscidact.errors import UserError
+from autoscidact.statistics.nplm.basis import FALKON_JITTER
+from autoscidact.statistics.nplm.batched_solver import BatchedSolver
+from autoscidact.statistics.nplm.newton_solver import NewtonSolver
+from autoscidact.statistics.nplm.problem import Problem
+from autoscidact.statistics.nplm.widths import KernelWidths
+from autoscidact.toys.pools import Pools
+from autoscidact.toys.sampler import ToyBatch
+
+
+class Solver(Protocol):
+    """Evaluates toys of a `Problem`."""
+
+    def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]: ...
+
+
+class NPLM:
+    """Kernel likelihood-ratio test (Sec. 3.2 of AutoSciDACT; Letizia et al. 2022, arXiv:2204.02317).
+
+    Args:
+        kernel: rule for the widths.
+        n_centers: M, or "auto" for sqrt(|R| + |D|).
+        penalty: ridge penalty lambda, on Falkon's scale.
+        newton_steps: None converges; 1 is one Newton step, as public codes do.
+        centers: "shared" by all toys (drawn from the reference), or drawn from each "toy".
+        solver: "batched" (default), "newton" (float64, one toy after the other).
+        jitter, basis_tolerance: definition of the basis, see `nystrom_basis`.
+    """
+
+    name = "nplm"
+
+    def __init__(
+        self,
+        kernel: KernelWidths,
+        n_centers: int | Literal["auto"] = "auto",
+        penalty: float = 1e-6,
+        newton_steps: int | None = None,
+        centers: Literal["shared", "toy"] = "shared",
+        solver: str = "batched",
+        jitter: float = FALKON_JITTER,
+        basis_tolerance: float | None = None,
+    ) -> None:
+        if centers not in ("shared", "toy"):
+            raise UserError(f"nplm.centers={centers}: choose shared or toy")
+        if not penalty > 0:
+            raise UserError(f"nplm.penalty={penalty} must be positive")
+        if newton_steps is not None and newton_steps < 1:
+            raise UserError(f"nplm.newton_steps={newton_steps}: choose at least 1, or null to converge")
+        if solver not in ("batched", "newton"):
+            raise UserError(f"statistic.nplm.solver={solver}: choose batched or newton")
+        self.kernel, self.n_centers, self.penalty = kernel, n_centers, float(penalty)
+        self.newton_steps, self.centers, self.solver = newton_steps, centers, solver
+        self.jitter = float(jitter)
+        self.basis_tolerance = None if basis_tolerance is None else float(basis_tolerance)
+        self.widths: dict[str, float] = {}
+        self._definition: dict[str, object] = {}
+        self._solver: Solver | None = None
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of the widths; known after `prepare`."""
+        return tuple(self.widths)
+
+    @property
+    def definition(self) -> dict[str, object]:
+        """What fixes t, for the key of the toy store; known after `prepare`."""
+        return self._definition
+
+    def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int) -> None:
+        """Chooses widths and shared centres, and computes the features of the pools.
+
+        Raises:
+            UserError: more centres than events.
+        """
+        n_centers = math.isqrt(n_ref + n_data) if self.n_centers == "auto" else int(self.n_centers)
+        available = len(pools.reference) if self.centers == "shared" else n_ref + n_data
+        if not 1 <= n_centers <= available:
+            raise UserError(f"nplm.n_centers={n_centers}: choose between 1 and the {available} events to draw from")
+        self.widths = self.kernel.widths(pools.points[pools.reference], seed)
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 0xCE]))
+        shared = rng.choice(pools.reference, n_centers, replace=False) if self.centers == "shared" else None
+        problem = Problem(
+            pools=pools,
+            points=torch.from_numpy(pools.points),
+            n_ref=n_ref,
+            n_data=n_data,
+            widths=tuple(self.widths.values()),
+            centers=shared,
+            n_centers=n_centers,
+            penalty=self.penalty,
+            newton_steps=self.newton_steps,
+            jitter=self.jitter,
+            basis_tolerance=self.basis_tolerance,
+            seed=seed,
+        )
+        self._definition = {
+            "statistic": self.name,
+            "widths": self.widths,
+            "n_centers": n_centers,
+            "centers": self.centers,
+            "penalty": self.penalty,
+            "newton_steps": self.newton_steps,
+            "jitter": self.jitter,
+            "basis_tolerance": self.basis_tolerance,
+            "solver": self.solver,
+            "seed": seed,
+        }
+        self._solver = BatchedSolver(problem) if self.solver == "batched" else NewtonSolver(problem)
+
+    def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
+        """t of shape (toys, widths); NaN where a fit failed."""
+        if self._solver is None:
+            raise RuntimeError("NPLM.evaluate was called before NPLM.prepare")
+        return self._solver.evaluate(toys)
