@@ -1,0 +1,28 @@
+"""The doctor finds an installation well, and can find it ill."""
+
+import dataclasses
+
+from autoscidact import nplm
+from autoscidact.commands import doctor
+
+
+def test_doctor_finds_this_installation_well(cli) -> None:
+    outcome = cli("doctor")
+    assert outcome.status == 0, outcome.out
+    for name in ("torch", "CPU", "memory", "falkon", "device", "outputs", "NPLM fit"):
+        assert f"\n{name}" in outcome.out
+
+
+def test_wrong_arithmetic_is_noticed(cli, monkeypatch) -> None:
+    right = nplm.fit
+    monkeypatch.setattr(doctor.nplm, "fit", lambda *a, **k: dataclasses.replace(right(*a, **k), t=15.0))
+    outcome = cli("doctor")
+    assert outcome.status == 1
+    assert outcome.err == "error: doctor: NPLM fit failed; see above\n"
+    assert "instead of 15.07" in outcome.out
+
+
+def test_missing_device_and_unwritable_outputs_are_named(cli) -> None:
+    outcome = cli("doctor", "device=quantum", "outputs=/proc/nowhere")
+    assert outcome.err == "error: doctor: device, outputs failed; see above\n"
+    assert "device=quantum" in outcome.out
