@@ -1,5 +1,8 @@
 """What every dataset delivers: events with labels, weights, ids, and the split each belongs to."""
 
+import difflib
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,12 +76,26 @@ class Dataset:
     @cached_property
     def signal_label(self) -> int:
         """Index of the signal class in `events.classes`."""
-        if self.signal not in self.events.classes:
+        classes = self.events.classes
+        if self.signal not in classes:
+            near = difflib.get_close_matches(self.signal, classes, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            shown = ", ".join(classes[:30]) + (f", ... ({len(classes)} in all)" if len(classes) > 30 else "")
             raise UserError(
-                f"dataset {self.name}: signal class {self.signal!r} is not there; "
-                f"choose dataset.signal from {', '.join(self.events.classes)}"
+                f"dataset {self.name}: signal class {self.signal!r} is not there; {hint}"
+                f"choose dataset.signal from {shown}"
             )
-        return self.events.classes.index(self.signal)
+        return classes.index(self.signal)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that change whenever anything a training or a test depends on does."""
+        events = self.events
+        digest = hashlib.sha256(json.dumps([events.classes, self.signal]).encode())
+        for array in (events.features, events.labels, events.ids, events.weights, self.split):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
 
     def subset(self, split: Split, kind: Literal["all", "background", "signal"] = "all") -> Events:
         """The events of one split: all, only background classes, or only the signal class."""
