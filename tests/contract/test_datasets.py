@@ -1,0 +1,104 @@
+"""What every dataset in configs/dataset promises. A new dataset adds one row to ROWS."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from autoscidact.data.checks import check_dataset
+from autoscidact.data.contract import SPLITS
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "dataset"
+# For each dataset: what to set so that it loads quickly.
+ROWS = {
+    "synthetic": {"n_per_class": 300},
+    "digits": {},
+    "custom": {"path": "TABLE", "label": "kind", "signal": "c"},
+}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(400, 3)), columns=["x", "y", "z"])
+    path = tmp_path_factory.mktemp("custom") / "events.csv"
+    frame.assign(kind=random.choice(list("abc"), 400)).to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture(params=ROWS)
+def load(request, table):
+    settings = {key: table if value == "TABLE" else value for key, value in ROWS[request.param].items()}
+    cfg = OmegaConf.load(CONFIGS / f"{request.param}.yaml").dataset
+    return lambda **changes: instantiate(OmegaConf.merge(cfg, settings, changes))
+
+
+def test_every_configuration_has_a_row():
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(ROWS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_configuration_brings_its_settings(name):
+    cfg = OmegaConf.load(CONFIGS / f"{name}.yaml")
+    assert cfg.dataset.name == name
+    assert {"_target_", "name", "path", "label", "signal", "split", "seed"} <= set(cfg.dataset)
+    assert {"override /encoder", "override /loss"} <= {key for entry in cfg.defaults for key in entry}
+    assert {"temperature", "lambda_ce"} <= set(cfg.loss)
+    assert {"max_epochs", "batch_size", "lr"} <= set(cfg.trainer)
+    assert {"n_ref", "n_data"} <= set(cfg.toys)
+    assert list(cfg.f_s) == sorted(cfg.f_s)
+    assert (CONFIGS / f"{name}.yaml").read_text().startswith("# @package _global_\n# ")
+
+
+def test_types_and_shapes(load):
+    dataset = load()
+    events = dataset.events
+    n = len(events)
+    assert events.features.dtype == np.float32
+    assert events.features.shape[0] == n
+    assert events.features.ndim >= 2
+    assert np.isfinite(events.features).all()
+    assert (events.labels.dtype, events.labels.shape) == (np.int64, (n,))
+    assert (events.ids.dtype, events.ids.shape) == (np.int64, (n,))
+    assert (events.weights.dtype, events.weights.shape) == (np.float64, (n,))
+    assert (dataset.split.dtype, dataset.split.shape) == (np.int8, (n,))
+    assert all(isinstance(name, str) for name in events.classes)
+    assert isinstance(dataset.signal, str)
+    if events.feature_names:
+        assert events.features.shape == (n, len(events.feature_names))
+    assert check_dataset(dataset) is dataset
+
+
+def test_splits_are_disjoint_and_stratified(load):
+    dataset = load()
+    parts = {split: dataset.subset(split) for split in SPLITS}
+    everything = np.concatenate([part.ids for part in parts.values()])
+    assert np.array_equal(np.sort(everything), np.sort(dataset.events.ids))
+    size = np.bincount(dataset.events.labels)
+    for split, share in {"train": 0.5, "val": 0.1, "test": 0.4}.items():
+        found = np.bincount(parts[split].labels, minlength=len(size))
+        assert (np.abs(found - share * size) <= 1).all()
+
+
+def test_background_and_signal_are_told_apart(load):
+    dataset = load()
+    for split in SPLITS:
+        background, signal = dataset.subset(split, "background"), dataset.subset(split, "signal")
+        assert not (background.labels == dataset.signal_label).any()
+        assert (signal.labels == dataset.signal_label).all()
+        assert len(background) > 0
+        assert len(signal) > 0
+
+
+def test_seed_reproduces(load):
+    first, again, other = load(), load(), load(seed=1)
+    assert first.fingerprint == again.fingerprint
+    assert first.fingerprint != other.fingerprint
+
+
+def test_held_out_class_can_be_changed(load):
+    first = load().events.classes[0]
+    assert load(signal=first).signal_label == 0
