@@ -74,7 +74,7 @@ def option_summary(folders: Sequence[Path], group: str, option: str) -> str:
                 for line in file:
                     text = re.match(r"#\s*([^@\s].*)", line)
                     if text:
-                        return text.group(1).strip().partition(". ")[0]
+                        return re.split(r"\.(?:\s+(?=[A-Z])|$)", text.group(1).strip())[0]
                     if not line.startswith("#") and line.strip():
                         break
     return ""
@@ -86,7 +86,7 @@ def default_choices(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _choices(folder: Path, name: str) -> Iterator[tuple[str, Any]]:
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     for entry in (yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) or {}).get("defaults", []):
         if isinstance(entry, str):

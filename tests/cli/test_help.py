@@ -58,7 +58,7 @@ def test_help_after_overrides_and_with_the_users_own_folder(cli, tmp_path) -> No
     outcome = cli("train", "dataset=digits", "--config-dir", "mine", "--help")
     assert outcome.status == 0
     assert "penguins" in outcome.out
-    assert "Birds of three islands." in outcome.out
+    assert "Birds of three islands" in outcome.out
 
 
 def test_every_public_key_exists(cli) -> None:
