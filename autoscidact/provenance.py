@@ -1,8 +1,11 @@
 """What a result must carry so that somebody else can make it again."""
 
+import json
 import platform
 import sys
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 import autoscidact
 
@@ -23,3 +26,15 @@ def versions() -> dict[str, str]:
 def command_line() -> str:
     """The command as it was typed, with the program's folder dropped."""
     return " ".join(["autoscidact", *sys.argv[1:]])
+
+
+def record(config: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """A run's provenance as JSON: command, configuration, seed, versions, and what it stands on."""
+    content = {
+        "command": command_line(),
+        "seed": config["seed"],
+        "versions": versions(),
+        "config": config,
+        **results,
+    }
+    return json.dumps(content, indent=1, sort_keys=True, default=str) + "\n"

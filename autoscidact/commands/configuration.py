@@ -66,6 +66,13 @@ def _without_marks(value: Any) -> Any:
     return None if value == "???" else value
 
 
+def record_yaml(cfg: DictConfig) -> str:
+    """The resolved configuration as YAML, for the run's folder."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(cfg, resolve=True)
+
+
 def require_values(cfg: DictConfig) -> None:
     """Raises UserError naming every mandatory key (`???`) that was given no value, and what it takes.
 

@@ -1,14 +1,73 @@
 """Train the contrastive embedding of a dataset, without its signal class.
 
+A finished training is reused: the same command does nothing a second time. An interrupted
+one resumes.
+
 Examples:
     autoscidact train dataset=digits
+    autoscidact train dataset=synthetic encoder.dim=8 seed=3
+    autoscidact train dataset=custom dataset.path=events.csv dataset.label=class dataset.signal=new
+    autoscidact train -m dataset=synthetic,digits seed=0,1,2
 """
 
+import json
+from pathlib import Path
+
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from autoscidact.errors import UserError
+from autoscidact.commands.compute import choose_device, use_threads
+from autoscidact.commands.configuration import plain, record_yaml
+from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
+from autoscidact.data.contract import Dataset
+from autoscidact.embedding.checkpoint import check_matches, load
+from autoscidact.embedding.embed import embed_dataset
+from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
+from autoscidact.embedding.table import write_embedding
+from autoscidact.encoders.contract import EncoderSpec
+from autoscidact.files import make_folder, write_text
+from autoscidact.provenance import record
 
 
-def run(cfg: DictConfig) -> None:
-    """Train the contrastive embedding of a dataset, without its signal class."""
-    raise UserError("train is not built yet")
+def run(cfg: DictConfig) -> Path:
+    """Trains, embeds every event of the dataset, and returns the training's folder."""
+    config = plain(cfg)
+    device = choose_device(config["device"])
+    use_threads(config["threads"])
+    folder = make_folder(training_folder(config))
+    dataset: Dataset = instantiate(cfg.dataset)
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.is_file():
+        train_split, val_split = dataset.subset("train", "background"), dataset.subset("val", "background")
+        print(
+            f"{dataset.name}: {len(train_split)} training and {len(val_split)} validation events of "
+            f"{len(dataset.events.classes) - 1} background classes, signal {dataset.signal} held out"
+        )
+        from autoscidact.embedding.training import train
+
+        result = train(
+            train_split,
+            val_split,
+            encoder=EncoderSpec.from_config(config["encoder"]),
+            loss=LossSettings(**{**config["loss"], "views": instantiate(cfg.loss.views)}),
+            trainer=TrainerSettings(**config["trainer"]),
+            folder=folder,
+            seed=config["seed"],
+            signal=dataset.signal,
+            dataset_name=dataset.name,
+            dataset_fingerprint=dataset.fingerprint,
+            logger=LoggerSettings(**config["logger"]),
+        )
+        print(f"trained in {result.seconds:.1f} s, best epoch {result.best_epoch}")
+    else:
+        print(f"this training is finished already: {checkpoint}")
+    trained = load(checkpoint, trusted=[config["encoder"]["_target_"]])
+    check_matches(trained, dataset, config["encoder"]["dim"])
+    if not (folder / EMBEDDING).is_file():
+        write_embedding(folder / EMBEDDING, embed_dataset(trained, dataset, device=device))
+        write_text(folder / "config.yaml", record_yaml(cfg))
+        counts = {split: len(dataset.subset(split)) for split in ("train", "val", "test")}
+        results = {"dataset": {"fingerprint": dataset.fingerprint, "signal": dataset.signal, "events": counts}}
+        write_text(folder / "run.json", record(json.loads(json.dumps(config)), results))
+    print(f"  {checkpoint}\n  {folder / EMBEDDING}")
+    return folder

@@ -17,10 +17,12 @@ class Statistic(Protocol):
         name: as in the `statistic` column of z_scores.csv.
         variants: one name for each value that `evaluate` returns for a toy (NPLM: kernel widths);
             known after `prepare`.
+        batch_size: toys that `evaluate` likes to be given at once.
         definition: plain values that fix what is computed, hashed into the key of the toy store.
     """
 
     name: str
+    batch_size: int
 
     @property
     def variants(self) -> tuple[str, ...]: ...
@@ -33,5 +35,5 @@ class Statistic(Protocol):
         ...
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
-        """t of shape (toys, variants); NaN where a toy's fit failed."""
+        """t of shape (toys, variants); NaN where a toy's fit failed. Called from several threads."""
         ...

@@ -64,7 +64,8 @@ class ToyBatch:
 
     def reference_of(self, toy: int) -> NDArray[np.int64]:
         """Rows of R for the toy at this place in the batch."""
-        return self.reference[0 if len(self.reference) == 1 else toy]
+        row: NDArray[np.int64] = self.reference[0 if len(self.reference) == 1 else toy]
+        return row
 
     def take(self, places: Sequence[int]) -> "ToyBatch":
         """The toys at these places of the batch."""

@@ -23,14 +23,13 @@ class BatchedSolver:
     """Quasi-Newton in batches from the Asimov solution; what does not converge is finished by full Newton.
 
     Attributes:
-        n_fits, n_finished_by_newton: counters for the run's summary.
+        report: how many fits there were, how many full Newton had to finish, how many failed.
     """
 
     def __init__(self, problem: Problem, dtype: torch.dtype = torch.float32) -> None:
         self.problem = problem
         self.dtype = dtype
-        self.n_fits = 0
-        self.n_finished_by_newton = 0
+        self.report = {"fits": 0, "finished by full Newton": 0, "failed": 0}
         self._lock = threading.Lock()
         self._asimov: dict[float, list[Asimov]] = {}
         self._features: list[Tensor] = []
@@ -70,8 +69,9 @@ class BatchedSolver:
         for place in missing:
             t[place] = self._finish(toys, int(place), width)
         with self._lock:
-            self.n_fits += len(toys)
-            self.n_finished_by_newton += len(missing)
+            self.report["fits"] += len(t)
+            self.report["finished by full Newton"] += len(missing)
+            self.report["failed"] += int(np.isnan(t).sum())
         return t
 
     def _finish(self, toys: ToyBatch, place: int, width: int) -> float:

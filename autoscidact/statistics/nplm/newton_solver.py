@@ -1,5 +1,7 @@
 """`solver: newton`: every toy by full Newton steps in float64, one after the other. The yardstick."""
 
+import threading
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ class NewtonSolver:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        self._lock = threading.Lock()
+        self.report = {"fits": 0, "failed": 0}
         self._features: list[torch.Tensor] = []
         if problem.centers is not None:
             shared = problem.points[torch.from_numpy(problem.centers)]
@@ -24,7 +28,12 @@ class NewtonSolver:
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
         """t of shape (toys, widths); NaN where a fit failed."""
-        return np.array([[self._fit(toys, i, w) for w in range(len(self.problem.widths))] for i in range(len(toys))])
+        widths = range(len(self.problem.widths))
+        t = np.array([[self._fit(toys, place, width) for width in widths] for place in range(len(toys))])
+        with self._lock:
+            self.report["fits"] += t.size
+            self.report["failed"] += int(np.isnan(t).sum())
+        return t
 
     def _fit(self, toys: ToyBatch, place: int, width: int) -> float:
         problem, rows = self.problem, rows_of(toys, place)

@@ -18,7 +18,9 @@ from autoscidact.toys.sampler import ToyBatch
 
 
 class Solver(Protocol):
-    """Evaluates toys of a `Problem`."""
+    """Evaluates toys of a `Problem`; `report` counts how the fits ended."""
+
+    report: dict[str, int]
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]: ...
 
@@ -62,6 +64,7 @@ class NPLM:
         self.jitter = float(jitter)
         self.basis_tolerance = None if basis_tolerance is None else float(basis_tolerance)
         self.widths: dict[str, float] = {}
+        self.batch_size = 16
         self._definition: dict[str, object] = {}
         self._solver: Solver | None = None
 
@@ -85,7 +88,7 @@ class NPLM:
         available = len(pools.reference) if self.centers == "shared" else n_ref + n_data
         if not 1 <= n_centers <= available:
             raise UserError(f"nplm.n_centers={n_centers}: choose between 1 and the {available} events to draw from")
-        self.widths = self.kernel.widths(pools.points[pools.reference], seed)
+        self.widths = self.kernel.choose(pools.points[pools.reference], seed)
         rng = np.random.default_rng(np.random.SeedSequence([seed, 0xCE]))
         shared = rng.choice(pools.reference, n_centers, replace=False) if self.centers == "shared" else None
         problem = Problem(
@@ -114,10 +117,17 @@ class NPLM:
             "solver": self.solver,
             "seed": seed,
         }
-        self._solver = BatchedSolver(problem) if self.solver == "batched" else NewtonSolver(problem)
+        # Batches that keep each toy's own features in the processor's cache.
+        self.batch_size = 4 if pools.resampled else 16
+        batched = self.solver == "batched" and self.newton_steps is None and self.centers == "shared"
+        self._solver = BatchedSolver(problem) if batched else NewtonSolver(problem)
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
         """t of shape (toys, widths); NaN where a fit failed."""
         if self._solver is None:
             raise RuntimeError("NPLM.evaluate was called before NPLM.prepare")
         return self._solver.evaluate(toys)
+
+    def solver_report(self) -> dict[str, int]:
+        """How the fits so far ended, for the run's summary."""
+        return dict(self._solver.report) if self._solver is not None else {}

@@ -14,7 +14,7 @@ from autoscidact.statistics.nplm.kernel import quantile_widths
 class KernelWidths(Protocol):
     """A rule that gives widths for the events at hand."""
 
-    def widths(self, points: NDArray[np.float64], seed: int) -> dict[str, float]:
+    def choose(self, points: NDArray[np.float64], seed: int) -> dict[str, float]:
         """Name to width, for standardised points (n, d) of the reference."""
         ...
 
@@ -23,16 +23,16 @@ class KernelWidths(Protocol):
 class FixedWidths:
     """The same widths whatever the data, in units of the reference's standard deviation (App. A of AutoSciDACT)."""
 
-    values: Sequence[float]
+    widths: Sequence[float]
 
     def __post_init__(self) -> None:
-        values = [float(value) for value in self.values]
+        values = [float(value) for value in self.widths]
         if not values or min(values) <= 0 or len(set(values)) != len(values):
-            raise UserError(f"kernel.values={values}: give one or more different positive widths")
+            raise UserError(f"kernel.widths={values}: give one or more different positive widths")
 
-    def widths(self, points: NDArray[np.float64], seed: int) -> dict[str, float]:
+    def choose(self, points: NDArray[np.float64], seed: int) -> dict[str, float]:
         """The fixed widths, called sigma=1.5 and so on."""
-        return {f"sigma={float(value):g}": float(value) for value in self.values}
+        return {f"sigma={float(value):g}": float(value) for value in self.widths}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class QuantileWidths:
         if not self.quantiles or not all(0 < q <= 1 for q in self.quantiles):
             raise UserError(f"kernel.quantiles={list(self.quantiles)}: give one or more numbers above 0, at most 1")
 
-    def widths(self, points: NDArray[np.float64], seed: int) -> dict[str, float]:
+    def choose(self, points: NDArray[np.float64], seed: int) -> dict[str, float]:
         """The quantiles, called q25 and so on; the largest times a factor is called 2q99."""
         names = [f"q{100 * float(q):g}" for q in self.quantiles]
         if self.largest_times is not None:
@@ -54,5 +54,5 @@ class QuantileWidths:
         try:
             values = quantile_widths(points, self.quantiles, self.largest_times, seed)
         except ValueError as error:
-            raise UserError(f"kernel=quantiles: {error}; use kernel=fixed kernel.values=[...]") from error
+            raise UserError(f"kernel=quantiles: {error}; use kernel=fixed kernel.widths=[...]") from error
         return dict(zip(names, map(float, values), strict=True))

@@ -1,0 +1,59 @@
+"""Where `discover` gets its embedded events: a finished training, a checkpoint, or the user's own file."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
+from autoscidact.embedding.checkpoint import check_matches, load
+from autoscidact.embedding.embed import embed_dataset
+from autoscidact.embedding.table import EmbeddedEvents, read_embedding
+from autoscidact.errors import UserError
+
+
+def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:
+    """The embedded events that the configuration asks for.
+
+    Raises:
+        UserError: no training of this configuration yet (says the command that makes one), a checkpoint
+            that is damaged or does not fit, or no signal class in the file.
+    """
+    if config["embedding"] is not None:
+        dataset = config["dataset"]
+        events = read_embedding(config["embedding"], label=dataset.get("label"), signal=dataset.get("signal"))
+        if events.signal is None:
+            known = ", ".join(sorted(set(events.labels.tolist()))[:30])
+            raise UserError(
+                f"embedding {config['embedding']} does not say which class is the signal; "
+                f"give dataset.signal=CLASS, one of {known}"
+            )
+        return events
+    if config["checkpoint"] is not None:
+        return _from_checkpoint(cfg, config, Path(config["checkpoint"]), device)
+    folder = training_folder(config)
+    if (folder / EMBEDDING).is_file():
+        return read_embedding(folder / EMBEDDING)
+    if (folder / CHECKPOINT).is_file():
+        return _from_checkpoint(cfg, config, folder / CHECKPOINT, device)
+    raise UserError(
+        f"no finished training of this configuration in {folder}; make one with `{train_command()}`, "
+        "or give checkpoint=FILE or embedding=FILE"
+    )
+
+
+def _from_checkpoint(cfg: DictConfig, config: Mapping[str, Any], path: Path, device: str) -> EmbeddedEvents:
+    checkpoint = load(path, trusted=[config["encoder"]["_target_"]])
+    dataset = instantiate(cfg.dataset)
+    check_matches(checkpoint, dataset, config["encoder"]["dim"])
+    return embed_dataset(checkpoint, dataset, device=device)
+
+
+def train_command() -> str:
+    """The train command that matches the discover command being run."""
+    groups = ("dataset", "encoder", "loss", "trainer", "logger", "seed", "outputs", "experiment", "debug")
+    words = [word for word in sys.argv[2:] if word.lstrip("+~").partition("=")[0].partition(".")[0] in groups]
+    return " ".join(["autoscidact", "train", *words])

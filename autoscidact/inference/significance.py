@@ -1,0 +1,157 @@
+"""From the t of null and signal toys to rows of Z: one row per statistic, variant and signal fraction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscidact.inference.combine import combined_p
+from autoscidact.inference.null import ChiSquareNull, EmpiricalNull, check_null
+from autoscidact.inference.pvalues import resolution, z_from_p
+
+NAN = float("nan")
+AVERAGE_P = "average_p"
+BEST_WIDTH = "best_width"
+
+
+@dataclass(frozen=True)
+class Significance:
+    """What toys at one signal fraction say, for one variant of one statistic.
+
+    The median toy stands for the experiment to expect, q16 and q84 for its spread. Empirical
+    values come from the null toys themselves, asymptotic ones from the chi-square fitted to
+    them (`chi2_df`, with Kolmogorov-Smirnov p `chi2_ks_p`). NaN: not defined for this variant.
+    """
+
+    statistic: str
+    variant: str
+    width: float
+    f_s: float
+    n_null: int
+    n_toys: int
+    n_failed: int
+    t_median: float
+    p_empirical: float
+    z_empirical: float
+    z_empirical_is_bound: bool
+    z_empirical_q16: float
+    z_empirical_q84: float
+    p_asymptotic: float
+    z_asymptotic: float
+    z_asymptotic_q16: float
+    z_asymptotic_q84: float
+    chi2_df: float
+    chi2_ks_p: float
+
+
+def significances(
+    statistic: str,
+    variants: Mapping[str, float],
+    null: NDArray[np.float64],
+    toys: Mapping[float, NDArray[np.float64]],
+) -> list[Significance]:
+    """All rows of one statistic: each variant, their average p, and the best variant.
+
+    Failed fits (NaN) count against a discovery: a null toy whose fit failed is above
+    everything, a signal toy whose fit failed below everything.
+
+    Args:
+        variants: name to kernel width (NaN where the statistic has none).
+        null: (n, variants) t of null toys. toys: signal fraction to (m, variants).
+
+    Raises:
+        UserError: the null toys cannot calibrate.
+    """
+    names = list(variants)
+    finite = np.where(np.isnan(null), np.inf, null)
+    rows: list[Significance] = []
+    for i, variant in enumerate(names):
+        check_null(null[~np.isnan(null[:, i]), i], f"{statistic} {variant}")
+        empirical = EmpiricalNull(finite[:, i])
+        chi_square = ChiSquareNull.fit(null[~np.isnan(null[:, i]), i])
+        for f_s, t in toys.items():
+            rows.append(_one(statistic, variant, variants[variant], f_s, t[:, i], empirical, chi_square))
+    if len(names) > 1:
+        rows += [_combined(statistic, f_s, finite, t) for f_s, t in toys.items()]
+        rows += _best(rows, names, statistic)
+    return rows
+
+
+def _one(
+    statistic: str,
+    variant: str,
+    width: float,
+    f_s: float,
+    t: NDArray[np.float64],
+    empirical: EmpiricalNull,
+    chi_square: ChiSquareNull,
+) -> Significance:
+    failed = np.isnan(t)
+    values = np.where(failed, -np.inf, t)
+    median = float(np.median(values))
+    low, high = np.quantile(values, [0.16, 0.84], method="nearest")
+    z_low, z_median, z_high = empirical.z([low, median, high])
+    return Significance(
+        statistic=statistic,
+        variant=variant,
+        width=width,
+        f_s=f_s,
+        n_null=len(empirical.toys),
+        n_toys=len(t),
+        n_failed=int(failed.sum()),
+        t_median=median,
+        p_empirical=float(empirical.p(median)),
+        z_empirical=float(z_median),
+        z_empirical_is_bound=bool(empirical.is_bound(median)),
+        z_empirical_q16=float(z_low),
+        z_empirical_q84=float(z_high),
+        p_asymptotic=float(chi_square.p(median)),
+        z_asymptotic=float(chi_square.z(median)),
+        z_asymptotic_q16=float(chi_square.z(low)),
+        z_asymptotic_q84=float(chi_square.z(high)),
+        chi2_df=chi_square.df,
+        chi2_ks_p=chi_square.ks_p,
+    )
+
+
+def _combined(statistic: str, f_s: float, null: NDArray[np.float64], t: NDArray[np.float64]) -> Significance:
+    failed = np.isnan(t).any(axis=1)
+    p = combined_p(np.where(np.isnan(t), -np.inf, t), null)
+    low, median, high = np.quantile(p, [0.16, 0.5, 0.84], method="nearest")
+    return Significance(
+        statistic=statistic,
+        variant=AVERAGE_P,
+        width=NAN,
+        f_s=f_s,
+        n_null=len(null),
+        n_toys=len(t),
+        n_failed=int(failed.sum()),
+        t_median=NAN,
+        p_empirical=float(median),
+        z_empirical=float(z_from_p(median)),
+        z_empirical_is_bound=bool(median <= resolution(len(null)) * (1 + 1e-12)),
+        z_empirical_q16=float(z_from_p(high)),
+        z_empirical_q84=float(z_from_p(low)),
+        p_asymptotic=NAN,
+        z_asymptotic=NAN,
+        z_asymptotic_q16=NAN,
+        z_asymptotic_q84=NAN,
+        chi2_df=NAN,
+        chi2_ks_p=NAN,
+    )
+
+
+def _best(rows: list[Significance], names: list[str], statistic: str) -> list[Significance]:
+    """The variant with the largest asymptotic Z over all fractions, as Fig. 3 of AutoSciDACT shows it.
+
+    It is chosen by looking at the signal toys, so no look-elsewhere effect is paid.
+    """
+
+    def total(name: str) -> float:
+        values = [row.z_asymptotic for row in rows if row.variant == name]
+        empirical = [row.z_empirical for row in rows if row.variant == name]
+        return float(np.sum(empirical if np.isnan(values).any() else values))
+
+    best = max(names, key=total)
+    return [Significance(**{**vars(row), "variant": BEST_WIDTH}) for row in rows if row.variant == best]

@@ -1,0 +1,78 @@
+"""Figures: Z against signal fraction, as Fig. 3 of AutoSciDACT."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from autoscidact.files import atomic_path
+from autoscidact.inference.pvalues import resolution, z_from_p
+from autoscidact.inference.significance import AVERAGE_P, BEST_WIDTH
+
+BLUE, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
+"""From Okabe and Ito's palette, told apart with every kind of colour vision."""
+
+
+def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -> None:
+    """Draws Z against f_S for one statistic with its widths, and saves it (PNG, PDF or SVG by suffix).
+
+    Black: average p over the widths, calibrated; blue: the best width, asymptotic; orange: the
+    best width, empirical; thin grey: every width. Above the dotted line the null toys give
+    only lower bounds, drawn as upward triangles.
+
+    Args:
+        table: as `z_score_table` gives it, of one dataset and one statistic.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    single = table[~table.variant.isin([AVERAGE_P, BEST_WIDTH])]
+    for _, rows in single.groupby("variant", sort=False):
+        axes.plot(100 * rows.f_s, rows.z_asymptotic, color=GREY, lw=0.7, alpha=0.6)
+    axes.plot([], [], color=GREY, lw=0.7, label="each kernel width, asymptotic")
+    best = table[table.variant == BEST_WIDTH] if (table.variant == BEST_WIDTH).any() else single
+    axes.plot(100 * best.f_s, best.z_asymptotic, color=BLUE, marker="s", ms=4, label="best width, asymptotic")
+    axes.fill_between(100 * best.f_s, best.z_asymptotic_q16, best.z_asymptotic_q84, color=BLUE, alpha=0.15, lw=0)
+    _empirical(axes, best, ORANGE, "best width, empirical")
+    combined = table[table.variant == AVERAGE_P]
+    if len(combined):
+        axes.fill_between(
+            100 * combined.f_s, combined.z_empirical_q16, combined.z_empirical_q84, color=BLACK, alpha=0.12, lw=0
+        )
+        _empirical(axes, combined, BLACK, "average p over widths")
+    limit = float(z_from_p(resolution(int(table.n_null.iloc[0]))))
+    axes.axhline(limit, color=GREY, ls=":", lw=1.2)
+    axes.annotate(
+        f"resolution of {int(table.n_null.iloc[0])} null toys",
+        (0.99, limit),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=GREY,
+    )
+    axes.set_xlabel(r"signal fraction $f_S$ (%)")
+    axes.set_ylabel(r"significance $Z$ ($\sigma$)")
+    if table.f_s.nunique() > 1 and table.f_s.min() > 0:
+        axes.set_xscale("log")
+        ticks = sorted(100 * table.f_s.unique())
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    axes.set_ylim(bottom=min(-0.5, axes.get_ylim()[0] if axes.get_ylim()[0] > -3 else -3))
+    axes.set_title(title, fontsize=10)
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    with atomic_path(path) as temporary:
+        # A date or a random id in the file would make equal runs differ.
+        suffix = Path(path).suffix.removeprefix(".")
+        metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[suffix]
+        figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
+    plt.close(figure)
+
+
+def _empirical(axes: object, rows: pd.DataFrame, color: str, label: str) -> None:
+    bound = rows.z_empirical_is_bound.astype(bool)
+    axes.plot(100 * rows.f_s, rows.z_empirical, color=color, lw=1.2, label=label)  # type: ignore[attr-defined]
+    for part, marker in ((rows[~bound], "o"), (rows[bound], "^")):
+        axes.plot(100 * part.f_s, part.z_empirical, color=color, marker=marker, ms=5, ls="")  # type: ignore[attr-defined]
