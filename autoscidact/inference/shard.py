@@ -73,20 +73,23 @@ def read_shard(path: Path, key: str | None = None) -> Shard:
     """
     try:
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"toy shard {path} is truncated or damaged ({_first_line(error)}); delete it and its toys are made again"
         ) from error
-    metadata = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
+    described = (table.schema.metadata or {}).items()
+    metadata = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in described}
     if metadata.get("autoscidact") != f"toys/{SCHEMA_VERSION}":
         raise UserError(f"{path} is not a toy shard of this version of autoscidact; move it out of the store")
-    if key is not None and metadata["key"] != key:
+    if key is not None and metadata.get("key") != key:
         raise UserError(
-            f"toy shard {path} belongs to another configuration (key {metadata['key']}, here {key}); "
+            f"toy shard {path} belongs to another configuration (key {metadata.get('key')}, here {key}); "
             "move it out of this store"
         )
-    names = [name for name in table.column_names if name.startswith("t:")]
     try:
+        names = [name for name in table.column_names if name.startswith("t:")]
+        if any(column.null_count for column in table.columns):
+            raise ValueError("a value was taken out")
         shard = Shard(
             key=metadata["key"],
             f_s=float(table["f_s"][0].as_py()),
@@ -94,7 +97,7 @@ def read_shard(path: Path, key: str | None = None) -> Shard:
             index=table["toy"].to_numpy().astype(np.int64),
             t=np.column_stack([table[name].to_numpy() for name in names]).astype(np.float64),
         )
-    except (KeyError, IndexError, ValueError, pa.ArrowException) as error:
+    except (KeyError, IndexError, TypeError, ValueError, pa.ArrowException) as error:
         raise UserError(f"toy shard {path} was edited: its columns are not those it was written with") from error
     if shard.checksum != metadata.get("checksum"):
         raise UserError(
