@@ -1,8 +1,12 @@
 """Which device and how many workers a command uses: stated, never silently replaced."""
 
+import re
+from pathlib import Path
+
 import torch
 
 from autoscidact.errors import UserError
+from autoscidact.statistics.resources import DEFAULT_MEMORY
 
 
 def choose_device(wanted: str) -> str:
@@ -44,3 +48,31 @@ def worker_count(threads: int | None, device: str) -> int:
     if device != "cpu":
         return 1
     return threads or torch.get_num_threads()
+
+
+def memory_budget(value: str | float) -> int:
+    """`toys.memory` to bytes: `auto` is half of what the machine has free now, else a number or 4GB, 500MB.
+
+    Raises:
+        UserError: neither.
+    """
+    if value == "auto":
+        return free_memory() // 2
+    found = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kMGT]?)i?B?\s*", str(value), re.IGNORECASE)
+    try:
+        powers = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+        size = float(found.group(1)) * 1024 ** powers[found.group(2).lower()] if found else 0.0
+    except ValueError:
+        size = 0.0
+    if size < 1:
+        raise UserError(f"toys.memory={value}: give auto, bytes, or a size such as 4GB")
+    return int(size)
+
+
+def free_memory() -> int:
+    """Bytes that could be used without swapping; a cautious constant where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return DEFAULT_MEMORY

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from autoscidact.commands.compute import choose_device, worker_count
+from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import as_list, plain, record_yaml, run_folder
 from autoscidact.commands.events import embedded_events
 from autoscidact.errors import UserError
@@ -34,6 +34,7 @@ from autoscidact.report.figures import draw_z_against_fraction
 from autoscidact.report.tables import overview, write_csv, write_markdown, z_score_table
 from autoscidact.report.toys import write_toys
 from autoscidact.statistics.contract import Statistic
+from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools, build_pools, check_disjoint, fitting_sizes
 from autoscidact.toys.sampler import ToyDefinition, check_signal_fraction
 
@@ -66,13 +67,14 @@ def run(cfg: DictConfig) -> Path:
         pools.fingerprint, n_ref, n_data, toys["resample_reference"], toys["poisson"], config["seed"]
     )
 
+    resources = Resources(device, workers, memory_budget(toys["memory"]))
     rows: list[Significance] = []
     values: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
     print(f"device {device}, {workers} worker{'s' if workers > 1 else ''}; |R|={n_ref}, |D|={n_data}")
     for name in config["statistic"]:
         statistic = instantiate(cfg.statistic[name], _convert_="all")
         with one_thread_each():
-            statistic.prepare(pools, n_ref, n_data, config["seed"])
+            statistic.prepare(pools, n_ref, n_data, config["seed"], resources)
         null, signal = run_fractions(
             statistic, pools, definition, fractions, toys["n_null"], toys["n_signal"], config["outputs"], workers
         )

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
 
@@ -30,7 +31,7 @@ class Statistic(Protocol):
     @property
     def definition(self) -> dict[str, object]: ...
 
-    def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int) -> None:
+    def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int, resources: Resources) -> None:
         """Computes, once, whatever depends on single events of the pools alone."""
         ...
 

@@ -6,6 +6,7 @@ import torch
 
 from autoscidact.statistics.nplm.batch import Block, fit_batch
 from autoscidact.statistics.nplm.newton import newton
+from autoscidact.statistics.nplm.rows import OwnRows, SharedRows
 from autoscidact.statistics.nplm.statistic import NPLM
 from autoscidact.statistics.nplm.widths import FixedWidths
 from autoscidact.toys.pools import Pools, build_pools
@@ -56,7 +57,7 @@ def test_company_of_a_toy_does_not_matter() -> None:
 def test_solution_does_not_depend_on_start_or_preconditioner() -> None:
     rng = np.random.default_rng(2)
     phi_r, phi_d = torch.from_numpy(rng.normal(size=(400, 6))), torch.from_numpy(rng.normal(0.3, 1, (5, 80, 6)))
-    blocks = [Block(phi_r, 0.2, False), Block(phi_d, torch.ones(5, 80, dtype=torch.float64), True)]
+    blocks = [Block(SharedRows(phi_r), 0.2, 0.0), Block(OwnRows(phi_d), 1.0, 1.0)]
     ridge = torch.full((5,), 0.3, dtype=torch.float64)
     exact = []
     for toy in phi_d:

@@ -106,10 +106,12 @@ def test_normalisation_is_seen() -> None:
 
 
 def test_one_step_differs_from_converged_with_signal() -> None:
-    reference, data = samples(7)
-    data = np.concatenate([data, np.random.default_rng(8).normal(2.0, 0.3, (40, 2))])
-    one = fit(reference, data, width=1.0, centers=20, newton_steps=1, expected=150, seed=1)
-    full = fit(reference, data, width=1.0, centers=20, expected=150, seed=1)
+    rng = np.random.default_rng(7)
+    reference, background = samples(7)
+    data = np.concatenate([background, rng.normal(3.0, 0.2, (40, 2))])
+    centers = np.concatenate([reference[:20], [[3.0, 3.0]]])
+    one = fit(reference, data, width=1.0, centers=centers, newton_steps=1, expected=150)
+    full = fit(reference, data, width=1.0, centers=centers, expected=150)
     assert (one.n_steps, one.converged) == (1, False)
     assert full.converged
     assert full.t > 1.2 * one.t

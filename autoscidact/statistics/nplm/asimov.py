@@ -9,7 +9,9 @@ from torch import Tensor
 from autoscidact.statistics.nplm.basis import NystromBasis
 from autoscidact.statistics.nplm.newton import newton
 from autoscidact.statistics.nplm.problem import Problem
+from autoscidact.statistics.nplm.rows import KernelRows
 
+STORED_NUMBERS = 20_000_000
 SAMPLE = 20000
 """Pool events that stand for the expectation: the start need only be close to each toy's solution."""
 
@@ -42,7 +44,10 @@ def asimov(problem: Problem, basis: NystromBasis, f_s: float) -> Asimov:
     rows = np.concatenate([rows for rows, _, _ in parts])
     reference = np.concatenate([np.full(len(rows), r) for rows, r, _ in parts])
     data = np.concatenate([np.full(len(rows), d) for rows, _, d in parts])
-    phi = basis.features(problem.points[torch.from_numpy(rows)])
+    points = problem.points[torch.from_numpy(rows)]
+    # Stored while they are small: each Newton step needs them.
+    stored = len(rows) * basis.n_directions <= STORED_NUMBERS
+    phi = basis.features(points) if stored else KernelRows(points, basis, 4096)
     ridge = problem.penalty * (problem.n_ref + problem.n_data + n_signal)
     result = newton(phi, torch.from_numpy(reference), torch.from_numpy(data), ridge)
     return Asimov(result.beta, torch.linalg.cholesky(result.hessian))

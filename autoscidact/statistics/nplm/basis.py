@@ -30,6 +30,14 @@ class NystromBasis:
         """k, the length of beta."""
         return self.projection.shape[1]
 
+    def kernel(self, squared_distances: Tensor) -> Tensor:
+        """k from squared distances to the centres, (n, M) to (n, M)."""
+        return torch.exp(squared_distances * (-0.5 / self.width**2))
+
+    def to(self, device: torch.device) -> "NystromBasis":
+        """The same basis on another device."""
+        return NystromBasis(self.centers.to(device), self.width, self.projection.to(device))
+
     def features(self, x: Tensor) -> Tensor:
         """(n, d) float64 to (n, k) float64; every row has norm at most about 1."""
         return gaussian_kernel(x, self.centers, self.width) @ self.projection

@@ -6,58 +6,63 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from autoscidact.statistics.nplm.rows import Rows
+
 HISTORY = 8
 OVERSHOOT = 0.5
 
 
 @dataclass(frozen=True)
 class Block:
-    """Events that enter the fits of a batch of T toys, all from R or all from D.
+    """Events that enter the fits of T toys, with what each counts in R and in D.
 
     Attributes:
-        features: (n, k), shared by all toys, or (T, n, k), each toy's own.
-        weight: what an event counts; a number, or (T, n) with 0 where a toy has fewer events.
-        is_data: from D (pulls f up) or from R (pulls f down).
+        rows: their features.
+        total: weight in R plus weight in D; a number, or (T, n).
+        data: weight in D; a number, or (T, n).
     """
 
-    features: Tensor
-    weight: float | Tensor
-    is_data: bool
+    rows: Rows
+    total: float | Tensor
+    data: float | Tensor
 
-    def logits(self, beta: Tensor) -> Tensor:
-        """(T, k) to f of shape (T, n)."""
-        if self.features.ndim == 2:
-            return beta @ self.features.T
-        # A row times a transposed matrix: the form that the BLAS batches without falling to scalar loops.
-        return torch.bmm(beta[:, None, :], self.features.transpose(1, 2))[:, 0, :]
+    def gradient(self, beta: Tensor) -> Tensor:
+        """Sum over events of d loss / d beta, (T, k) to (T, k) float64."""
+        result = torch.zeros_like(beta)
+        low = self._low(beta)
+        for chunk in self.rows.chunks():
+            coefficient = chunk.logits(low).sigmoid_()
+            coefficient.mul_(_part(self.total, chunk.rows)).sub_(_part(self.data, chunk.rows))
+            result += chunk.adjoint(coefficient)
+        return result
 
-    def gradient(self, logits: Tensor) -> Tensor:
-        """Sum over events of d loss / d beta, (T, n) to (T, k); overwrites `logits`."""
-        coefficient = logits.sigmoid_()
-        if self.is_data:
-            coefficient.sub_(1.0)
-        coefficient.mul_(self.weight)
-        if self.features.ndim == 2:
-            return coefficient @ self.features
-        return torch.bmm(coefficient[:, None, :], self.features)[:, 0, :]
+    def likelihood(self, beta: Tensor) -> Tensor:
+        """These events' part of t at beta, (T, k) to (T,), summed in float64."""
+        result = beta.new_zeros(len(beta))
+        low = self._low(beta)
+        for chunk in self.rows.chunks():
+            f = chunk.logits(low).to(beta.dtype)
+            total, data = _part(self.total, chunk.rows), _part(self.data, chunk.rows)
+            result -= 2.0 * ((total - data) * torch.expm1(f) - data * f).sum(1)
+        return result
 
-    def likelihood_term(self, logits: Tensor) -> Tensor:
-        """This block's part of t, (T, n) to (T,), summed in float64."""
-        f = logits.double()
-        weight = self.weight.double() if isinstance(self.weight, Tensor) else self.weight
-        return 2.0 * (f * weight).sum(1) if self.is_data else -2.0 * (torch.expm1(f) * weight).sum(1)
-
-    def take(self, places: Tensor) -> "Block":
+    def take(self, toys: Tensor) -> "Block":
         """The same events for some of the toys."""
-        features = self.features if self.features.ndim == 2 else self.features[places]
-        weight = self.weight[places] if isinstance(self.weight, Tensor) else self.weight
-        return Block(features, weight, self.is_data)
+        total = self.total[toys] if isinstance(self.total, Tensor) else self.total
+        data = self.data[toys] if isinstance(self.data, Tensor) else self.data
+        return Block(self.rows.take(toys), total, data)
+
+    def _low(self, beta: Tensor) -> Tensor:
+        features = getattr(self.rows, "features", None)
+        return beta if features is None else beta.to(features.dtype)
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """Attributes:
-    t: (T,) float64. beta: (T, k) float64. converged: (T,). n_iterations: (T,).
+    """Fits of T toys.
+
+    Attributes:
+        t: (T,) float64. beta: (T, k) float64. converged: (T,). n_iterations: (T,).
     """
 
     t: Tensor
@@ -76,10 +81,10 @@ def fit_batch(
 ) -> BatchResult:
     """Minimises the same objective as `newton.newton`, for T toys in step.
 
-    Limited-memory BFGS (Nocedal and Wright, Algorithm 7.4) whose initial matrix is the inverse
-    of a Hessian close to every toy's own, so that a few products with the features suffice. The
-    objective is convex: where its slope along a step says that the step went too far, the step
-    is shortened by the secant rule; no value of the objective is ever needed.
+    Limited-memory BFGS (Nocedal and Wright 2006, Algorithm 7.4) whose initial matrix is the
+    inverse of a Hessian close to every toy's own, so that a few products with the features
+    suffice. The objective is convex: where its slope along a step says that the step went too
+    far, the step is shortened by the secant rule; no value of the objective is ever needed.
 
     Args:
         blocks: the events of R and D.
@@ -91,18 +96,16 @@ def fit_batch(
             2 sqrt(t * decrement) before that last step.
     """
     n_toys, k = len(ridge), len(start)
-    dtype = blocks[0].features.dtype
     beta = start.repeat(n_toys, 1)
-    converged = torch.zeros(n_toys, dtype=torch.bool)
-    n_iterations = torch.zeros(n_toys, dtype=torch.int64)
-    active = torch.arange(n_toys)
+    converged = torch.zeros(n_toys, dtype=torch.bool, device=start.device)
+    n_iterations = torch.full((n_toys,), max_iterations, device=start.device)
+    active = torch.arange(n_toys, device=start.device)
     x, live, weight = beta.clone(), list(blocks), ridge[:, None]
 
     def gradient(x: Tensor) -> Tensor:
-        low = x.to(dtype)
         total = weight * x
         for block in live:
-            total += block.gradient(block.logits(low)).double()
+            total += block.gradient(x)
         return total
 
     g = gradient(x)
@@ -118,7 +121,7 @@ def fit_batch(
         taken = accept[:, None]
         s, y = torch.where(taken, trial - x, 0.0), torch.where(taken, g_trial - g, 0.0)
         curvature = (s * y).sum(1)
-        inverse = torch.where(accept & (curvature > 0), 1.0 / curvature.clamp_min(1e-300), 0.0)
+        inverse = torch.where(accept & (curvature > 0), 1.0 / curvature.clamp_min(1e-30), 0.0)
         steps = torch.cat([steps, s[None]])[-HISTORY:]
         changes = torch.cat([changes, y[None]])[-HISTORY:]
         inverses = torch.cat([inverses, inverse[None]])[-HISTORY:]
@@ -142,15 +145,13 @@ def fit_batch(
             steps, changes, inverses = steps[:, keep], changes[:, keep], inverses[:, keep]
             live = [block.take(keep) for block in live]
     missing = ~converged[active]
-    beta[active[missing]], n_iterations[active[missing]] = x[missing], max_iterations
-    t = likelihood_ratios(blocks, beta)
+    beta[active[missing]] = x[missing]
+    t = torch.stack([block.likelihood(beta) for block in blocks]).sum(0)
     return BatchResult(t, beta, converged & torch.isfinite(t), n_iterations)
 
 
-def likelihood_ratios(blocks: Sequence[Block], beta: Tensor) -> Tensor:
-    """t of each toy at beta (T, k), as `newton.likelihood_ratio`."""
-    low = beta.to(blocks[0].features.dtype)
-    return torch.stack([block.likelihood_term(block.logits(low)) for block in blocks]).sum(0)
+def _part(weight: float | Tensor, rows: slice) -> float | Tensor:
+    return weight[:, rows] if isinstance(weight, Tensor) else weight
 
 
 def _direction(g: Tensor, factor: Tensor, steps: Tensor, changes: Tensor, inverses: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from autoscidact.statistics.nplm.rows import Rows, SharedRows
+
 MAX_NEWTON_STEPS = 60
-ROWS_AT_ONCE = 65536
-"""Rows whose weighted copy is held while the Hessian is summed."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class NewtonResult:
         t: likelihood-ratio statistic there.
         hessian: (k, k) of the objective times n, at the last point it was computed.
         n_steps: Newton steps taken.
-        converged: the last step moved t by no more than 1e-7 of the objective's scale.
+        converged: the last step moved t by no more than 1e-7 of its scale.
     """
 
     beta: Tensor
@@ -41,7 +41,9 @@ def likelihood_ratio(logits: Tensor, reference: Tensor, data: Tensor) -> float:
     return float(-2.0 * (reference.double() @ torch.expm1(f) - data.double() @ f))
 
 
-def newton(phi: Tensor, reference: Tensor, data: Tensor, ridge: float, max_steps: int | None = None) -> NewtonResult:
+def newton(
+    phi: Tensor | Rows, reference: Tensor, data: Tensor, ridge: float, max_steps: int | None = None
+) -> NewtonResult:
     """Minimises sum_i [r_i log(1+e^f_i) + d_i log(1+e^-f_i)] + (ridge/2) |beta|^2 with f = phi beta.
 
     This is n times Eq. 7 of AutoSciDACT on Falkon's scale when r = w_R on R, d = 1 on D and
@@ -49,55 +51,57 @@ def newton(phi: Tensor, reference: Tensor, data: Tensor, ridge: float, max_steps
     public kernel-NPLM codes compute with one penalty in LogisticFalkon.
 
     Args:
-        phi: (n, k) float64 features.
+        phi: (n, k) float64 features, or rows that give them.
         reference, data: (n,) float64 weights r and d, not negative.
         max_steps: exactly this many plain Newton steps; None: to convergence, damped where needed.
 
     Raises:
         FloatingPointError: the Hessian or the solution is not finite or not positive definite.
     """
-    n, k = phi.shape
+    rows = SharedRows(phi) if isinstance(phi, Tensor) else phi
     weight = reference + data
-    beta, logits = phi.new_zeros(k), phi.new_zeros(n)
-    identity = torch.eye(k, dtype=phi.dtype, device=phi.device)
 
     def objective(beta: Tensor, logits: Tensor) -> float:
         return float(reference @ softplus(logits) + data @ softplus(-logits) + 0.5 * ridge * beta @ beta)
 
+    logits = reference.new_zeros(rows.n)
+    hessian, gradient = _derivatives(rows, 0.25 * weight, 0.5 * weight - data)
+    beta = torch.zeros_like(gradient)
     value, n_steps, converged = objective(beta, logits), 0, False
-    hessian = identity
     while n_steps < (max_steps or MAX_NEWTON_STEPS) and not converged:
+        if n_steps:
+            sigmoid = torch.sigmoid(logits)
+            hessian, gradient = _derivatives(rows, weight * sigmoid * (1.0 - sigmoid), weight * sigmoid - data)
         n_steps += 1
-        sigmoid = torch.sigmoid(logits)
-        gradient = phi.T @ (weight * sigmoid - data) + ridge * beta
-        hessian = weighted_gram(phi, weight * sigmoid * (1.0 - sigmoid)) + ridge * identity
+        hessian.diagonal().add_(ridge)
+        gradient = gradient + ridge * beta
         factor, info = torch.linalg.cholesky_ex(hessian)
         if int(info) != 0:
             raise FloatingPointError("NPLM's Hessian is not positive definite: raise nplm.penalty")
         step = -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
-        move = phi @ step
-        if max_steps is not None:
-            beta, logits = beta + step, logits + move
-            continue
-        slope, scale = float(gradient @ step), 1.0
-        while True:
-            trial = objective(beta + scale * step, logits + scale * move)
-            if trial <= value + 1e-4 * scale * slope + 1e-13 * abs(value) or scale < 1e-6:
-                break
-            scale /= 2.0
+        move = torch.cat([chunk.logits(step[None])[0] for chunk in rows.chunks()])
+        scale = 1.0
+        if max_steps is None:
+            slope = float(gradient @ step)
+            while scale > 1e-6 and not (
+                objective(beta + scale * step, logits + scale * move)
+                <= value + 1e-4 * scale * slope + 1e-13 * abs(value)
+            ):
+                scale /= 2.0
         before = likelihood_ratio(logits, reference, data)
-        beta, logits, value = beta + scale * step, logits + scale * move, trial
+        beta, logits = beta + scale * step, logits + scale * move
+        value = objective(beta, logits)
         change = abs(likelihood_ratio(logits, reference, data) - before)
-        converged = scale == 1.0 and change <= 1e-7 * (1.0 + abs(before))
+        converged = max_steps is None and scale == 1.0 and change <= 1e-7 * (1.0 + abs(before))
     if not torch.isfinite(beta).all():
         raise FloatingPointError("NPLM's fit is not finite: the features or the penalty are out of range")
     return NewtonResult(beta, likelihood_ratio(logits, reference, data), hessian, n_steps, converged)
 
 
-def weighted_gram(phi: Tensor, weight: Tensor) -> Tensor:
-    """phi^T diag(weight) phi, (n, k) and (n,) to (k, k), a block of rows at a time."""
-    gram = phi.new_zeros(phi.shape[1], phi.shape[1])
-    for start in range(0, len(phi), ROWS_AT_ONCE):
-        rows = phi[start : start + ROWS_AT_ONCE]
-        gram.addmm_(rows.T, weight[start : start + ROWS_AT_ONCE, None] * rows)
-    return gram
+def _derivatives(rows: Rows, curvature: Tensor, coefficient: Tensor) -> tuple[Tensor, Tensor]:
+    """Gram matrix with weights `curvature`, and the gradient with `coefficient`, summed over chunks."""
+    grams, gradients = [], []
+    for chunk in rows.chunks():
+        grams.append(chunk.gram(curvature[chunk.rows]))
+        gradients.append(chunk.adjoint(coefficient[None, chunk.rows])[0])
+    return torch.stack(grams).sum(0), torch.stack(gradients).sum(0)

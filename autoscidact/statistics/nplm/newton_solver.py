@@ -7,20 +7,34 @@ import torch
 from numpy.typing import NDArray
 
 from autoscidact.statistics.nplm.basis import nystrom_basis
+from autoscidact.statistics.nplm.memory import FLOAT64, MemoryPlan, plan_memory
 from autoscidact.statistics.nplm.newton import newton
 from autoscidact.statistics.nplm.problem import Problem, rows_of, toy_weights
+from autoscidact.statistics.resources import Resources
 from autoscidact.toys.sampler import ToyBatch
 
 
 class NewtonSolver:
     """Fits each toy and width with `newton`; features of the pools are computed once where centres are shared."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, resources: Resources) -> None:
         self.problem = problem
         self._lock = threading.Lock()
         self.report = {"fits": 0, "failed": 0}
         self._features: list[torch.Tensor] = []
-        if problem.centers is not None:
+        widths = len(problem.widths)
+        self.plan: MemoryPlan = plan_memory(
+            n_pool=len(problem.points) if problem.centers is not None else 0,
+            n_reference=0,
+            n_own=problem.n_ref + problem.n_data,
+            n_centers=problem.n_centers,
+            directions=[problem.n_centers] * widths,
+            itemsize=FLOAT64,
+            resources=resources,
+            largest_batch=1,
+        )
+        self._stored = problem.centers is not None and set(self.plan.layouts) == {"stored"}
+        if problem.centers is not None and self._stored:
             shared = problem.points[torch.from_numpy(problem.centers)]
             for width in problem.widths:
                 basis = nystrom_basis(shared, width, problem.jitter, problem.basis_tolerance)
@@ -37,7 +51,7 @@ class NewtonSolver:
 
     def _fit(self, toys: ToyBatch, place: int, width: int) -> float:
         problem, rows = self.problem, rows_of(toys, place)
-        if problem.centers is not None:
+        if self._stored:
             phi = self._features[width][rows]
         else:
             centers = problem.points[torch.from_numpy(problem.center_rows(toys, place))]

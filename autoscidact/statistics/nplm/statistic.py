@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from autoscidact.errors import UserError
 from autoscidact.statistics.nplm.basis import FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
+from autoscidact.statistics.nplm.memory import MemoryPlan
 from autoscidact.statistics.nplm.newton_solver import NewtonSolver
+from autoscidact.statistics.nplm.own_centers_solver import OwnCentersSolver
 from autoscidact.statistics.nplm.problem import Problem
 from autoscidact.statistics.nplm.widths import KernelWidths
+from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
 
@@ -21,6 +24,7 @@ class Solver(Protocol):
     """Evaluates toys of a `Problem`; `report` counts how the fits ended."""
 
     report: dict[str, int]
+    plan: MemoryPlan
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]: ...
 
@@ -36,6 +40,7 @@ class NPLM:
         centers: "shared" by all toys (drawn from the reference), or drawn from each "toy".
         solver: "batched" (default), "newton" (float64, one toy after the other).
         jitter, basis_tolerance: definition of the basis, see `nystrom_basis`.
+        precision: of the batched solver's features; coefficients and t are summed in float64 either way.
     """
 
     name = "nplm"
@@ -50,6 +55,7 @@ class NPLM:
         solver: str = "batched",
         jitter: float = FALKON_JITTER,
         basis_tolerance: float | None = None,
+        precision: Literal["float32", "float64"] = "float32",
     ) -> None:
         if centers not in ("shared", "toy"):
             raise UserError(f"nplm.centers={centers}: choose shared or toy")
@@ -59,6 +65,9 @@ class NPLM:
             raise UserError(f"nplm.newton_steps={newton_steps}: choose at least 1, or null to converge")
         if solver not in ("batched", "newton"):
             raise UserError(f"statistic.nplm.solver={solver}: choose batched or newton")
+        if precision not in ("float32", "float64"):
+            raise UserError(f"nplm.precision={precision}: choose float32 or float64")
+        self.precision = precision
         self.kernel, self.n_centers, self.penalty = kernel, n_centers, float(penalty)
         self.newton_steps, self.centers, self.solver = newton_steps, centers, solver
         self.jitter = float(jitter)
@@ -78,7 +87,7 @@ class NPLM:
         """What fixes t, for the key of the toy store; known after `prepare`."""
         return self._definition
 
-    def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int) -> None:
+    def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int, resources: Resources | None = None) -> None:
         """Chooses widths and shared centres, and computes the features of the pools.
 
         Raises:
@@ -115,12 +124,25 @@ class NPLM:
             "jitter": self.jitter,
             "basis_tolerance": self.basis_tolerance,
             "solver": self.solver,
+            "precision": self.precision,
             "seed": seed,
         }
-        # Batches that keep each toy's own features in the processor's cache.
-        self.batch_size = 4 if pools.resampled else 16
-        batched = self.solver == "batched" and self.newton_steps is None and self.centers == "shared"
-        self._solver = BatchedSolver(problem) if batched else NewtonSolver(problem)
+        self._solver = self._make_solver(problem, resources or Resources())
+        self.batch_size = self._solver.plan.batch_size
+
+    def _make_solver(self, problem: Problem, resources: Resources) -> Solver:
+        # A fixed number of plain Newton steps is what it says, and has no batched form.
+        if self.solver == "newton" or self.newton_steps is not None:
+            return NewtonSolver(problem, resources)
+        dtype = {"float32": torch.float32, "float64": torch.float64}[self.precision]
+        if self.centers == "toy":
+            return OwnCentersSolver(problem, resources, dtype)
+        return BatchedSolver(problem, resources, dtype)
+
+    @property
+    def plan(self) -> str:
+        """The memory plan, in words; known after `prepare`."""
+        return str(self._solver.plan) if self._solver is not None else ""
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
         """t of shape (toys, widths); NaN where a fit failed."""
