@@ -260,7 +260,7 @@ def _torch_as_it_was() -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         try:
             # Adam's moments of weights that no longer learn decay into denormals, which some processors handle
-            # a hundred times slower. (The loss itself makes none.) Threads inherit this from the one that starts them.
+            # many times slower. (The loss itself makes none.) Threads inherit this from the one that starts them.
             torch.set_flush_denormal(True)
             # Nothing here reads memory that it has not written; filling every buffer costs time.
             memory.fill_uninitialized_memory = False
