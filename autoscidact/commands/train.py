@@ -43,6 +43,8 @@ def run(cfg: DictConfig) -> Path:
             f"{dataset.name}: {len(train_split)} training and {len(val_split)} validation events of "
             f"{len(dataset.events.classes) - 1} background classes, signal {dataset.signal} held out"
         )
+        if config["loss"]["name"] == "simclr" and config["loss"]["lambda_ce"] > 0:
+            print("simclr needs no labels, but loss.lambda_ce > 0 uses them; loss.lambda_ce=0 is label-free")
         from autoscidact.embedding.training import train
 
         result = train(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from autoscidact.errors import UserError
 from autoscidact.statistics.nplm.basis import FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
+from autoscidact.statistics.nplm.falkon_solver import FalkonSolver
 from autoscidact.statistics.nplm.memory import MemoryPlan
 from autoscidact.statistics.nplm.newton_solver import NewtonSolver
 from autoscidact.statistics.nplm.own_centers_solver import OwnCentersSolver
@@ -38,7 +39,8 @@ class NPLM:
         penalty: ridge penalty lambda, on Falkon's scale.
         newton_steps: None converges; 1 is one Newton step, as public codes do.
         centers: "shared" by all toys (drawn from the reference), or drawn from each "toy".
-        solver: "batched" (default), "newton" (float64, one toy after the other).
+        solver: "batched" (default), "newton" (float64, one toy after the other) or "falkon" (the library,
+            if it is installed).
         jitter, basis_tolerance: definition of the basis, see `nystrom_basis`.
         precision: of the batched solver's features; coefficients and t are summed in float64 either way.
     """
@@ -63,8 +65,8 @@ class NPLM:
             raise UserError(f"nplm.penalty={penalty} must be positive")
         if newton_steps is not None and newton_steps < 1:
             raise UserError(f"nplm.newton_steps={newton_steps}: choose at least 1, or null to converge")
-        if solver not in ("batched", "newton"):
-            raise UserError(f"statistic.nplm.solver={solver}: choose batched or newton")
+        if solver not in ("batched", "newton", "falkon"):
+            raise UserError(f"statistic.nplm.solver={solver}: choose batched, newton or falkon")
         if precision not in ("float32", "float64"):
             raise UserError(f"nplm.precision={precision}: choose float32 or float64")
         self.precision = precision
@@ -132,6 +134,8 @@ class NPLM:
 
     def _make_solver(self, problem: Problem, resources: Resources) -> Solver:
         # A fixed number of plain Newton steps is what it says, and has no batched form.
+        if self.solver == "falkon":
+            return FalkonSolver(problem, resources)
         if self.solver == "newton" or self.newton_steps is not None:
             return NewtonSolver(problem, resources)
         dtype = {"float32": torch.float32, "float64": torch.float64}[self.precision]
