@@ -201,7 +201,7 @@ def test_folder_that_refuses_the_lock(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(UserError, match="cannot write the toy store .*: Read-only file system") as caught, store:
+    with pytest.raises(UserError, match=r"cannot write the toy store .*: Read-only file system") as caught, store:
         pass
     assert str(store.folder) in str(caught.value)
 
