@@ -67,7 +67,8 @@ def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -
         # A date or a random id in the file would make equal runs differ.
         suffix = Path(path).suffix.removeprefix(".")
         metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[suffix]
-        figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
+        with matplotlib.rc_context({"svg.hashsalt": "autoscidact"}):
+            figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
     plt.close(figure)
 
 
