@@ -41,7 +41,33 @@ def run_toys(
     workers: int,
     advance: Callable[[int], None] = lambda n: None,
 ) -> NDArray[np.float64]:
-    """Evaluates toys 0 .. n_toys - 1 at one signal fraction, skipping those that the store holds.
+    """Evaluates toys 0 .. n_toys - 1 at one signal fraction, and returns their t, (n_toys, variants).
+
+    Raises:
+        UserError: more than one in a hundred fits failed.
+    """
+    evaluate_missing(
+        statistic, pools, definition, f_s, n_toys, store, batch_size=batch_size, workers=workers, advance=advance
+    )
+    values = store.values(f_s, n_toys)
+    _check_failures(statistic.name, f_s, values)
+    return values
+
+
+def evaluate_missing(
+    statistic: Statistic,
+    pools: Pools,
+    definition: ToyDefinition,
+    f_s: float,
+    n_toys: int,
+    store: ToyStore,
+    *,
+    batch_size: int,
+    workers: int,
+    part: tuple[int, int] = (0, 1),
+    advance: Callable[[int], None] = lambda n: None,
+) -> None:
+    """Evaluates those of toys 0 .. n_toys - 1 that the store does not hold.
 
     Batches are aligned (toys 0 .. b-1, b .. 2b-1, ...) and always whole, so that a toy is
     computed in the same company, and with the same rounding, however a run was cut short,
@@ -50,15 +76,12 @@ def run_toys(
     Args:
         store: open (`with store:`); each batch is on disk before it counts as done.
         batch_size: toys at once. workers: batches at once, one thread each.
+        part: (i, n) takes every n-th batch, beginning with the i-th: n processes, each with a
+            store of its own, share the work, and their shards together are the whole.
         advance: called with the number of toys done, of those asked for.
-
-    Returns:
-        t, (n_toys, variants).
-
-    Raises:
-        UserError: more than one in a hundred fits failed.
     """
     starts = sorted({i - i % batch_size for i in store.missing(f_s, range(n_toys))})
+    starts = [start for start in starts if (start // batch_size) % part[1] == part[0]]
 
     def work(start: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         torch.set_num_threads(1)
@@ -83,9 +106,6 @@ def run_toys(
         finally:
             for future in pending:
                 future.cancel()
-    values = store.values(f_s, n_toys)
-    _check_failures(statistic.name, f_s, values)
-    return values
 
 
 def _check_failures(name: str, f_s: float, values: NDArray[np.float64]) -> None:

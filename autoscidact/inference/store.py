@@ -65,6 +65,9 @@ class ToyStore:
         who = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
         os.pwrite(handle, f"{who} ({Path(sys.argv[0]).name} {' '.join(sys.argv[1:])})".encode(), 0)
         self._lock_handle = handle
+        # Writes that a kill cut short.
+        for leftover in self.folder.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
         # What another run wrote between our reading and our locking.
         for shard_path in sorted(self.folder.glob("*.parquet")):
             self._remember(read_shard(shard_path, self.key))

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
-from autoscidact.statistics.nplm.basis import FALKON_JITTER
+from autoscidact.statistics.nplm.basis import DEFAULT_TOLERANCE, FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
 from autoscidact.statistics.nplm.falkon_solver import FalkonSolver
 from autoscidact.statistics.nplm.memory import MemoryPlan
@@ -56,7 +56,7 @@ class NPLM:
         centers: Literal["shared", "toy"] = "shared",
         solver: str = "batched",
         jitter: float = FALKON_JITTER,
-        basis_tolerance: float | None = None,
+        basis_tolerance: float | None = DEFAULT_TOLERANCE,
         precision: Literal["float32", "float64"] = "float32",
     ) -> None:
         if centers not in ("shared", "toy"):
@@ -77,6 +77,7 @@ class NPLM:
         self.widths: dict[str, float] = {}
         self.batch_size = 16
         self._definition: dict[str, object] = {}
+        self._centers: NDArray[np.int64] | None = None
         self._solver: Solver | None = None
 
     @property
@@ -102,6 +103,7 @@ class NPLM:
         self.widths = self.kernel.choose(pools.points[pools.reference], seed)
         rng = np.random.default_rng(np.random.SeedSequence([seed, 0xCE]))
         shared = rng.choice(pools.reference, n_centers, replace=False) if self.centers == "shared" else None
+        self._centers = shared
         problem = Problem(
             pools=pools,
             points=torch.from_numpy(pools.points),
@@ -142,6 +144,12 @@ class NPLM:
         if self.centers == "toy":
             return OwnCentersSolver(problem, resources, dtype)
         return BatchedSolver(problem, resources, dtype)
+
+    def center_rows(self) -> NDArray[np.int64]:
+        """Pool rows of the centres that all toys share; known after `prepare`."""
+        if self._centers is None:
+            raise RuntimeError("NPLM has no shared centres before prepare, or with centers=toy")
+        return self._centers
 
     @property
     def plan(self) -> str:
