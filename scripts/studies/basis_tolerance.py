@@ -113,10 +113,13 @@ def main() -> None:
                 finite = np.isfinite(ratio) & np.isfinite(needed)
                 pulls = np.where(finite, np.abs(ratio - 1) / np.maximum(spread, 1e-9), 0)
                 worst = int(np.argmax(np.where(finite & (spread > 0), pulls, -1)))
+                if tolerance is None:
+                    comparison = "1 | 1"
+                else:
+                    comparison = f"{ratio[best]:.3f} +- {spread[best]:.3f} | {ratio[worst]:.3f} +- {spread[worst]:.3f}"
+                name = "full" if tolerance is None else f"{tolerance:g}"
                 print(
-                    f"| {shape} | {dimension} | {'full' if tolerance is None else f'{tolerance:g}'} "
-                    f"| {100 * needed[best]:.3f} | {ratio[best]:.3f} +- {spread[best]:.3f} "
-                    f"| {ratio[worst]:.3f} +- {spread[worst]:.3f} | {seconds:.0f} |",
+                    f"| {shape} | {dimension} | {name} | {100 * needed[best]:.3f} | {comparison} | {seconds:.0f} |",
                     flush=True,
                 )
 
