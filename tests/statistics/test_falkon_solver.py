@@ -24,7 +24,7 @@ def pool() -> Pools:
 
 def evaluate(solver: str, f_s: float, **options: object) -> np.ndarray:
     pools = pool()
-    statistic = NPLM(FixedWidths([0.5, 2.0]), n_centers=30, solver=solver, **{"basis_tolerance": None, **options})
+    statistic = NPLM(FixedWidths([0.5, 2.0]), n_centers=30, solver=solver, **options)
     statistic.prepare(pools, 1000, 200, seed=1)
     return statistic.evaluate(
         draw_toys(pools, ToyDefinition(pools.fingerprint, 1000, 200, False, False, 0), f_s, range(3))

@@ -10,10 +10,6 @@ from autoscidact.statistics.nplm.kernel import gaussian_kernel
 FALKON_JITTER = 1e-13
 """What Falkon adds to K_MM in float64, times M: part of the definition of t, not a numerical detail."""
 
-DEFAULT_TOLERANCE = 1e-9
-"""Eigenvalues, relative to the largest, below which directions are dropped: without effect on the power
-(docs/basis_tolerance.md)."""
-
 
 @dataclass(frozen=True)
 class NystromBasis:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
-from autoscidact.statistics.nplm.basis import DEFAULT_TOLERANCE, FALKON_JITTER
+from autoscidact.statistics.nplm.basis import FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
 from autoscidact.statistics.nplm.falkon_solver import FalkonSolver
 from autoscidact.statistics.nplm.memory import MemoryPlan
@@ -56,7 +56,7 @@ class NPLM:
         centers: Literal["shared", "toy"] = "shared",
         solver: str = "batched",
         jitter: float = FALKON_JITTER,
-        basis_tolerance: float | None = DEFAULT_TOLERANCE,
+        basis_tolerance: float | None = None,
         precision: Literal["float32", "float64"] = "float32",
     ) -> None:
         if centers not in ("shared", "toy"):
