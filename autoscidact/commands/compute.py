@@ -15,6 +15,7 @@ def choose_device(wanted: str) -> str:
     Raises:
         UserError: the device that was asked for is not there.
     """
+    wanted = str(wanted)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if there[name])

@@ -54,7 +54,10 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise UserError(f"configuration: {str(error).splitlines()[0]}") from error
     assert isinstance(container, dict)
-    return {str(key): _without_marks(value) for key, value in container.items()}
+    config = {str(key): _without_marks(value) for key, value in container.items()}
+    if "outputs" in config and config["outputs"] in (None, ""):
+        raise UserError("outputs is empty; give the folder that runs write under, outputs=DIR")
+    return config | ({"outputs": str(config["outputs"])} if "outputs" in config else {})
 
 
 def _without_marks(value: Any) -> Any:
@@ -87,6 +90,32 @@ def require_values(cfg: DictConfig) -> None:
         keys = sorted(missing, key=lambda key: (list(PUBLIC_KEYS).index(key) if key in PUBLIC_KEYS else 999, key))
         wanted = "; ".join(f"{key}=... ({PUBLIC_KEYS[key]})" if key in PUBLIC_KEYS else f"{key}=..." for key in keys)
         raise UserError(f"{', '.join(keys)} {'is' if len(keys) == 1 else 'are'} missing: give {wanted}")
+
+
+def whole_number(key: str, value: Any, least: int) -> int:
+    """A whole number, also one written as 1e4.
+
+    Raises:
+        UserError: names the key; `value` is none, or below `least`.
+    """
+    is_whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1
+    if not is_whole or value < least:
+        raise UserError(f"{key}={value} must be a whole number of at least {least}")
+    return int(value)
+
+
+def switch(key: str, value: Any) -> bool:
+    """True or false. Raises UserError naming the key for anything else: any other word would count as true."""
+    if not isinstance(value, bool):
+        raise UserError(f"{key}={value}: choose true or false")
+    return value
+
+
+def random_seed(config: Mapping[str, Any]) -> int:
+    """The seed. Raises UserError unless it is a whole number that every generator takes, 0 to 2**63 - 1."""
+    if whole_number("seed", config["seed"], 0) >= 2**63:
+        raise UserError(f"seed={config['seed']} must be below 2**63")
+    return int(config["seed"])
 
 
 def as_list(value: Any) -> list[Any]:

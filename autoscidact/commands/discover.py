@@ -11,6 +11,8 @@ Examples:
 
 import math
 import sys
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,15 @@ from rich.console import Console
 from rich.table import Table
 
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
-from autoscidact.commands.configuration import as_list, plain, record_yaml, run_folder
+from autoscidact.commands.configuration import (
+    as_list,
+    plain,
+    random_seed,
+    record_yaml,
+    run_folder,
+    switch,
+    whole_number,
+)
 from autoscidact.commands.events import embedded_events
 from autoscidact.errors import UserError
 from autoscidact.files import write_text
@@ -42,11 +52,9 @@ from autoscidact.toys.sampler import ToyDefinition, check_signal_fraction
 def run(cfg: DictConfig) -> Path:
     """Runs null toys once, then each signal fraction, and writes z_scores.csv. Returns the run's folder."""
     config = plain(cfg)
-    toys = config["toys"]
+    config["seed"] = random_seed(config)
+    toys = checked_toys(config["toys"])
     fractions = signal_fractions(config["f_s"])
-    for name, least in (("n_null", 2), ("n_signal", 1)):
-        if not isinstance(toys[name], int) or toys[name] < least:
-            raise UserError(f"toys.{name}={toys[name]} must be a whole number of at least {least}")
     device = choose_device(config["device"])
     workers = worker_count(config["threads"], device)
 
@@ -56,13 +64,20 @@ def run(cfg: DictConfig) -> Path:
     pool = events.take(events.splits == "test")
     is_signal = pool.labels == events.signal
     fit_ref, fit_data = fitting_sizes(int((~is_signal).sum()))
-    n_ref = fit_ref if toys["n_ref"] == "auto" else int(toys["n_ref"])
-    n_data = fit_data if toys["n_data"] == "auto" else int(toys["n_data"])
+    n_ref = fit_ref if toys["n_ref"] == "auto" else toys["n_ref"]
+    n_data = fit_data if toys["n_data"] == "auto" else toys["n_data"]
     pools = build_pools(
         pool.points, pool.ids, pool.weights, is_signal, n_ref, n_data, toys["resample_reference"], config["seed"]
     )
     for f_s in fractions:
         check_signal_fraction(pools, n_data, f_s)
+        if f_s > 0 and round(f_s * n_data) == 0 and not toys["poisson"]:
+            warnings.warn(
+                f"f_s={f_s:g} of |D|={n_data} rounds to no signal event at all; raise f_s or toys.n_data, "
+                "or use toys.poisson=true",
+                UserWarning,
+                stacklevel=2,
+            )
     definition = ToyDefinition(
         pools.fingerprint, n_ref, n_data, toys["resample_reference"], toys["poisson"], config["seed"]
     )
@@ -134,6 +149,17 @@ def run_fractions(
                 )
     null = values[0.0][:n_null]
     return null, {f_s: values[f_s] if f_s > 0 else values[0.0][n_null:] for f_s in fractions}
+
+
+def checked_toys(toys: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the toys, with numbers and switches that are some. Raises UserError naming the key."""
+    checked = dict(toys)
+    for name, least in (("n_ref", 1), ("n_data", 1), ("n_null", 2), ("n_signal", 1)):
+        if not (toys[name] == "auto" and name in ("n_ref", "n_data")):
+            checked[name] = whole_number(f"toys.{name}", toys[name], least)
+    for name in ("resample_reference", "poisson"):
+        checked[name] = switch(f"toys.{name}", toys[name])
+    return checked
 
 
 def signal_fractions(value: Any) -> list[float]:

@@ -17,7 +17,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from autoscidact.commands.compute import choose_device, use_threads
-from autoscidact.commands.configuration import plain, record_yaml
+from autoscidact.commands.configuration import plain, random_seed, record_yaml
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
 from autoscidact.data.contract import Dataset
 from autoscidact.embedding.checkpoint import check_matches, load
@@ -32,6 +32,7 @@ from autoscidact.provenance import record
 def run(cfg: DictConfig) -> Path:
     """Trains, embeds every event of the dataset, and returns the training's folder."""
     config = plain(cfg)
+    config["seed"] = random_seed(config)
     device = choose_device(config["device"])
     use_threads(config["threads"])
     folder = make_folder(training_folder(config))
