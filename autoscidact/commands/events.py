@@ -1,5 +1,6 @@
 """Where `discover` gets its embedded events: a finished training, a checkpoint, or the user's own file."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,18 @@ def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> 
 
     Raises:
         UserError: no training of this configuration yet (says the command that makes one), a checkpoint
-            that is damaged or does not fit, or no signal class in the file.
+            that is damaged or does not fit, no signal class in the file, or nothing in it to test on.
     """
+    events = _read_or_embed(cfg, config, device)
+    source = config["embedding"] or config["checkpoint"] or training_folder(config)
+    test = events.labels[events.splits == "test"]
+    for kind, count in (("background", (test != events.signal).sum()), ("signal", (test == events.signal).sum())):
+        if count == 0:
+            raise UserError(f"{source}: there are no {kind} events (signal {events.signal!r}) in the test split")
+    return events
+
+
+def _read_or_embed(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:
     if config["embedding"] is not None:
         dataset = config["dataset"]
         events = read_embedding(config["embedding"], label=dataset.get("label"), signal=dataset.get("signal"))
@@ -36,13 +47,26 @@ def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> 
         return _from_checkpoint(cfg, config, Path(config["checkpoint"]), device)
     folder = training_folder(config)
     if (folder / EMBEDDING).is_file():
-        return read_embedding(folder / EMBEDDING)
+        return _unless_changed(cfg, config, read_embedding(folder / EMBEDDING))
     if (folder / CHECKPOINT).is_file():
         return _from_checkpoint(cfg, config, folder / CHECKPOINT, device)
     raise UserError(
         f"no finished training of this configuration in {folder}; make one with `{train_command()}`, "
         "or give checkpoint=FILE or embedding=FILE"
     )
+
+
+def _unless_changed(cfg: DictConfig, config: Mapping[str, Any], events: EmbeddedEvents) -> EmbeddedEvents:
+    # A file whose content was replaced has the same path, so the same folder: only the events tell.
+    path = config["dataset"].get("path")
+    if path is not None and Path(path).expanduser().exists():
+        dataset = instantiate(cfg.dataset)
+        if events.provenance["dataset"]["fingerprint"] != dataset.fingerprint:
+            raise UserError(
+                f"{path} has changed since the training in {training_folder(config)}, which is of other events; "
+                "restore the file, or delete that folder and train again"
+            )
+    return events
 
 
 def _from_checkpoint(cfg: DictConfig, config: Mapping[str, Any], path: Path, device: str) -> EmbeddedEvents:
@@ -56,4 +80,6 @@ def train_command() -> str:
     """The train command that matches the discover command being run."""
     groups = ("dataset", "encoder", "loss", "trainer", "logger", "seed", "outputs", "experiment", "debug")
     words = [word for word in sys.argv[2:] if word.lstrip("+~").partition("=")[0].partition(".")[0] in groups]
-    return " ".join(["autoscidact", "train", *words])
+    if "--config-dir" in sys.argv:
+        words = ["--config-dir", sys.argv[sys.argv.index("--config-dir") + 1], *words]
+    return shlex.join(["autoscidact", "train", *words])
