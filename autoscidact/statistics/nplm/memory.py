@@ -66,7 +66,8 @@ def plan_memory(
     workers, budget = resources.workers, resources.memory
     widest = max(directions)
     batch = max(1, min(largest_batch, _power_of_two(CACHE // max(1, n_own * widest * itemsize))))
-    chunk = max(256, min(16384, STREAM_CHUNK_BYTES // (n_centers * FLOAT64)))
+    stream_bytes = min(STREAM_CHUNK_BYTES, budget // (6 * workers))
+    chunk = max(256, min(16384, stream_bytes // (n_centers * FLOAT64)))
     layouts: list[Layout] = ["stored"] * len(directions)
     order = sorted(range(len(directions)), key=lambda i: -directions[i])
 
