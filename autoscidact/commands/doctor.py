@@ -8,7 +8,6 @@ Examples:
 """
 
 import importlib.util
-import math
 import os
 import shutil
 import tempfile
@@ -17,17 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from autoscidact import nplm
+from autoscidact.commands import selftest
+from autoscidact.commands.compute import free_memory
 from autoscidact.commands.configuration import plain
 from autoscidact.errors import UserError
 from autoscidact.provenance import versions
+from autoscidact.statistics.nplm import falkon_solver
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-FALKON = "https://github.com/FalkonML/falkon"
+FALKON = falkon_solver.INSTRUCTIONS
 
 
 def run(cfg: "DictConfig") -> None:
@@ -38,7 +37,8 @@ def run(cfg: "DictConfig") -> None:
         "libraries": libraries,
         "device": lambda: device(settings["device"]),
         "outputs": lambda: outputs(Path(settings["outputs"])),
-        "NPLM fit": lambda: fit(settings["seed"]),
+        "NPLM fit": lambda: selftest.closed_form(settings["seed"]),
+        "NPLM backends": selftest.backends,
     }
     for name, version in versions().items():
         _line(name, version)
@@ -104,32 +104,6 @@ def outputs(folder: Path) -> str:
     return f"{folder}, {shutil.disk_usage(parent).free / 1e9:.0f} GB free"
 
 
-def fit(seed: int) -> str:
-    """Fits a kernel so wide that f is constant: then f = log(N/E) and t = 2 [N log(N/E) - (N - E)] exactly.
-
-    N events are observed where E are expected; the limit of Eq. 8 is Poisson's likelihood ratio.
-    """
-    rng = np.random.default_rng(seed)
-    observed, expected = 200, 150.0
-    start = time.monotonic()
-    result = nplm.fit(
-        rng.normal(size=(1000, 4)),
-        rng.normal(size=(observed, 4)),
-        width=1e7,
-        centers=np.zeros((1, 4)),
-        expected=expected,
-        seed=seed,
-    )
-    exact = 2 * (observed * math.log(observed / expected) - (observed - expected))
-    log_ratio = float(result.log_ratio(np.zeros((1, 4)))[0])
-    if not result.converged:
-        raise UserError(f"a small NPLM fit did not converge in {result.n_steps} steps")
-    if abs(result.t / exact - 1) > 1e-3 or abs(log_ratio - math.log(observed / expected)) > 1e-3:
-        raise UserError(f"a small NPLM fit gives t = {result.t:.4f} instead of {exact:.4f}: arithmetic is broken here")
-    milliseconds = 1000 * (time.monotonic() - start)
-    return f"t = {result.t:.3f} (exact {exact:.3f}) after {result.n_steps} Newton steps, {milliseconds:.0f} ms"
-
-
 def threads(wanted: int | None) -> int:
     """Threads that torch will use."""
     import torch
@@ -150,19 +124,9 @@ def memory() -> str:
     try:
         page = os.sysconf("SC_PAGE_SIZE")
         total = page * os.sysconf("SC_PHYS_PAGES")
-        return f"{_available(page) / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+        return f"{free_memory() / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
     except (ValueError, OSError, AttributeError):
         return "unknown on this system"
-
-
-def _available(page: int) -> float:
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        # MemAvailable counts what caches would give back; free pages alone would frighten.
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024.0 * int(line.split()[1])
-    return float(page * os.sysconf("SC_AVPHYS_PAGES"))
 
 
 def optional(module: str, missing: str) -> str:
