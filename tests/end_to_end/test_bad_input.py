@@ -60,8 +60,11 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("case", FILES)
-@pytest.mark.parametrize("command", ["train", "discover"])
+@pytest.mark.parametrize(
+    ("command", "case"),
+    [("train", case) for case in FILES]
+    + [("discover", case) for case in ("NaN", "label missing", "no such signal", "class of one event")],
+)
 def test_file_of_events(
     command: str, case: str, tmp_path: Path, run, custom, custom_trained: tuple[Path, Path], table: pd.DataFrame
 ) -> None:
