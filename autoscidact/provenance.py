@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -25,7 +26,7 @@ def versions() -> dict[str, str]:
 
 def command_line() -> str:
     """The command as it was typed, with the program's folder dropped."""
-    return " ".join(["autoscidact", *sys.argv[1:]])
+    return shlex.join(["autoscidact", *sys.argv[1:]])
 
 
 def record(config: Mapping[str, Any], results: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ import torch
 from autoscidact.errors import UserError
 from autoscidact.statistics.resources import DEFAULT_MEMORY
 
+AUTO_MEMORY = 8 * 1024**3
+
 
 def choose_device(wanted: str) -> str:
     """`auto`, `cpu`, `cuda` or `mps` to the device to use.
@@ -52,13 +54,16 @@ def worker_count(threads: int | None, device: str) -> int:
 
 
 def memory_budget(value: str | float) -> int:
-    """`toys.memory` to bytes: `auto` is half of what the machine has free now, else a number or 4GB, 500MB.
+    """`toys.memory` to bytes: a number, a size such as 4GB, or `auto`: 8 GB, or half of what is free if that is less.
+
+    `auto` does not follow free memory further up, because the size of a batch, and with it the
+    last digits of t, follow the budget: the same command is to give the same bytes.
 
     Raises:
         UserError: neither.
     """
     if value == "auto":
-        return free_memory() // 2
+        return min(AUTO_MEMORY, free_memory() // 2)
     found = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kMGT]?)i?B?\s*", str(value), re.IGNORECASE)
     try:
         powers = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,6 +133,8 @@ def run_folder(outputs: str | Path, command: str, dataset: str, key: Mapping[str
         dataset: the dataset's name.
         key: everything that decides the result, JSON-serialisable; nothing that does not (threads, device, paths).
     """
+    if not re.fullmatch(r"[^/\\\0]+", dataset) or dataset in (".", ".."):
+        raise UserError(f"dataset.name={dataset!r} names a folder: use a name without slashes")
     return Path(outputs) / command / dataset / content_hash(dict(key))
 
 

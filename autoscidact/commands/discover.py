@@ -83,6 +83,7 @@ def run(cfg: DictConfig) -> Path:
     )
 
     resources = Resources(device, workers, memory_budget(toys["memory"]))
+    fits: dict[str, dict[str, int]] = {}
     rows: list[Significance] = []
     values: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
     print(f"device {device}, {workers} worker{'s' if workers > 1 else ''}; |R|={n_ref}, |D|={n_data}")
@@ -90,9 +91,12 @@ def run(cfg: DictConfig) -> Path:
         statistic = instantiate(cfg.statistic[name], _convert_="all")
         with one_thread_each():
             statistic.prepare(pools, n_ref, n_data, config["seed"], resources)
+        print(f"{name}: {statistic.plan}")
         null, signal = run_fractions(
             statistic, pools, definition, fractions, toys["n_null"], toys["n_signal"], config["outputs"], workers
         )
+        fits = {**fits, name: statistic.solver_report()}
+        print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in fits[name].items()))
         widths = statistic.definition.get("widths") or dict.fromkeys(statistic.variants, math.nan)
         rows += significances(name, widths, null, signal)
         values[name] = (statistic.variants, {"null": null} | {str(f_s): t for f_s, t in signal.items()})
@@ -110,7 +114,8 @@ def run(cfg: DictConfig) -> Path:
         figure = folder / f"z_scores_{name}.png"
         draw_z_against_fraction(figure, table[table.statistic == name], f"{name}: {header.removeprefix('# ')}")
     write_text(folder / "config.yaml", record_yaml(cfg))
-    write_text(folder / "run.json", record(config, {"pools": pools.fingerprint, "embedding": events.provenance}))
+    results = {"pools": pools.fingerprint, "embedding": events.provenance, "resources": vars(resources), "fits": fits}
+    write_text(folder / "run.json", record(config, results))
     show(table, folder)
     return folder
 

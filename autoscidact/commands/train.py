@@ -11,6 +11,7 @@ Examples:
 """
 
 import json
+import os
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -25,6 +26,7 @@ from autoscidact.embedding.embed import embed_dataset
 from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
 from autoscidact.embedding.table import write_embedding
 from autoscidact.encoders.contract import EncoderSpec
+from autoscidact.errors import UserError
 from autoscidact.files import make_folder, write_text
 from autoscidact.provenance import record
 
@@ -38,6 +40,11 @@ def run(cfg: DictConfig) -> Path:
     folder = make_folder(training_folder(config))
     dataset: Dataset = instantiate(cfg.dataset)
     checkpoint = folder / CHECKPOINT
+    if config["trainer"]["devices"] not in (1, "1", "auto") and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ):
+        raise UserError(
+            f"trainer.devices={config['trainer']['devices']}: start one process a device, as with torchrun or srun; "
+            "this command starts only one"
+        )
     if not checkpoint.is_file():
         train_split, val_split = dataset.subset("train", "background"), dataset.subset("val", "background")
         print(

@@ -29,6 +29,8 @@ class LossSettings:
     def __post_init__(self) -> None:
         if self.name not in ("supcon", "simclr"):
             raise UserError(f"loss.name is {self.name!r}; choose supcon or simclr")
+        for name in ("temperature", "lambda_ce"):
+            _check_number(f"loss.{name}", getattr(self, name))
         if not self.temperature > 0:
             raise UserError(f"loss.temperature must be above 0, not {self.temperature}")
         if not self.lambda_ce >= 0:
@@ -66,6 +68,10 @@ class TrainerSettings:
             value = getattr(self, name)
             if not (name == "patience" and value is None) and (not isinstance(value, int) or value < least):
                 raise UserError(f"trainer.{name} must be a whole number of at least {least}, not {value!r}")
+        for name in ("lr", "lr_min", "weight_decay"):
+            _check_number(f"trainer.{name}", getattr(self, name))
+        if self.deterministic not in (True, False, "warn"):
+            raise UserError(f"trainer.deterministic must be true, false or warn, not {self.deterministic!r}")
         if not self.lr > 0:
             raise UserError(f"trainer.lr must be above 0, not {self.lr}")
         if not 0 <= self.lr_min <= self.lr:
@@ -84,3 +90,13 @@ class LoggerSettings:
 
     csv: bool = True
     tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("csv", "tensorboard"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"logger.{name} must be true or false, not {getattr(self, name)!r}")
+
+
+def _check_number(key: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"{key} must be a number, not {value!r}")

@@ -80,7 +80,8 @@ def evaluate_missing(
             store of its own, share the work, and their shards together are the whole.
         advance: called with the number of toys done, of those asked for.
     """
-    starts = sorted({i - i % batch_size for i in store.missing(f_s, range(n_toys))})
+    missing = set(store.missing(f_s, range(n_toys)))
+    starts = sorted({i - i % batch_size for i in missing})
     starts = [start for start in starts if (start // batch_size) % part[1] == part[0]]
 
     def work(start: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -102,7 +103,7 @@ def evaluate_missing(
                 for future in done:
                     index, t = future.result()
                     store.add(f_s, index, t)
-                    advance(int(np.count_nonzero(index < n_toys)))
+                    advance(len(missing.intersection(index.tolist())))
         finally:
             for future in pending:
                 future.cancel()

@@ -151,7 +151,8 @@ def _best(rows: list[Significance], names: list[str], statistic: str) -> list[Si
     def total(name: str) -> float:
         values = [row.z_asymptotic for row in rows if row.variant == name]
         empirical = [row.z_empirical for row in rows if row.variant == name]
-        return float(np.sum(empirical if np.isnan(values).any() else values))
+        # An empirical Z is infinite where every null toy lies on one side.
+        return float(np.clip(empirical if np.isnan(values).any() else values, -10.0, None).sum())
 
     best = max(names, key=total)
     return [Significance(**{**vars(row), "variant": BEST_WIDTH}) for row in rows if row.variant == best]

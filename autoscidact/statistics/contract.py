@@ -35,6 +35,15 @@ class Statistic(Protocol):
         """Computes, once, whatever depends on single events of the pools alone."""
         ...
 
+    @property
+    def plan(self) -> str:
+        """How memory is used, in words; known after `prepare`."""
+        ...
+
+    def solver_report(self) -> dict[str, int]:
+        """How the evaluations so far went: counts to show, such as failed fits."""
+        ...
+
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
         """t of shape (toys, variants); NaN where a toy's fit failed. Called from several threads."""
         ...

@@ -1,4 +1,4 @@
-"""What a statistic may use of the machine. Decides how fast it is, never what it gives."""
+"""What a statistic may use of the machine. Decides how fast it is; what it gives, only in the last digits."""
 
 from dataclasses import dataclass
 

@@ -139,9 +139,10 @@ def _check_sizes(n_background: int, n_ref: int, n_data: int) -> None:
         raise UserError(f"toys.n_ref={n_ref} and toys.n_data={n_data} must both be at least 1")
     if n_ref + n_data > n_background:
         ref, data = fitting_sizes(n_background)
+        fit = f"toys.n_ref={ref} toys.n_data={data} would fit" if ref + data < n_background else "add events"
         raise UserError(
-            f"|R|+|D| = {n_ref}+{n_data} needs {n_ref + n_data} background events, but the pool has {n_background}; "
-            f"toys.n_ref={ref} toys.n_data={data} would fit"
+            f"|R|+|D| = {n_ref}+{n_data} needs {n_ref + n_data} background events, "
+            f"but the pool has {n_background}; {fit}"
         )
 
 

@@ -135,7 +135,8 @@ def _draw(rng: np.random.Generator, pools: Pools, rows: NDArray[np.int64], size:
         return np.empty(0, dtype=np.int64)
     weights = pools.weights[rows]
     if np.all(weights == weights[0]):
-        return rng.choice(rows, min(size, len(rows)), replace=False)
+        _check_enough(size, len(rows))
+        return rng.choice(rows, size, replace=False)
     return rng.choice(rows, size, replace=True, p=weights / weights.sum())
 
 
@@ -144,9 +145,18 @@ def _draw_disjoint(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     weights = pools.weights[pools.background]
     if np.all(weights == weights[0]):
-        rows = rng.choice(pools.background, min(n_ref + n_background, len(pools.background)), replace=False)
+        _check_enough(n_ref + n_background, len(pools.background))
+        rows = rng.choice(pools.background, n_ref + n_background, replace=False)
         return rows[:n_ref], rows[n_ref:]
     # Drawn with replacement, R and D must not meet: each gets its own random part of the pool.
     shuffled = rng.permutation(pools.background)
     cut = round(len(shuffled) * n_ref / (n_ref + n_background))
     return _draw(rng, pools, shuffled[:cut], n_ref), _draw(rng, pools, shuffled[cut:], n_background)
+
+
+def _check_enough(wanted: int, there: int) -> None:
+    if wanted > there:
+        raise UserError(
+            f"a toy whose size fluctuates asks for {wanted} events of a pool of {there}; "
+            "lower toys.n_data or f_s, or set toys.poisson=false"
+        )

@@ -151,16 +151,7 @@ TOYS = {
 }
 
 
-UNNAMED = ("centres no number", "penalty no number")
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.xfail(case in UNNAMED, reason="NPLM takes text for a number"))
-        for case in TOYS
-    ],
-)
+@pytest.mark.parametrize("case", TOYS)
 def test_toys_and_statistic(case: str, run, digits, toys, trained: Path, discovered: Path) -> None:
     options, named = TOYS[case]
     before = contents(trained)

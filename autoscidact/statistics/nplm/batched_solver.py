@@ -17,7 +17,7 @@ from autoscidact.statistics.nplm.rows import KernelRows, OwnRows, Rows, SharedRo
 from autoscidact.statistics.resources import Resources
 from autoscidact.toys.sampler import ToyBatch
 
-DECREMENT = 2e-7
+DECREMENT = 1e-8
 """Newton decrement below which a fit has converged: |t - t_exact| then stays below 0.02 + 1e-4 t."""
 MAX_ITERATIONS = 80
 DENSE_POOL = 4

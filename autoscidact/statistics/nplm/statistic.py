@@ -61,9 +61,15 @@ class NPLM:
     ) -> None:
         if centers not in ("shared", "toy"):
             raise UserError(f"nplm.centers={centers}: choose shared or toy")
-        if not penalty > 0:
-            raise UserError(f"nplm.penalty={penalty} must be positive")
-        if newton_steps is not None and newton_steps < 1:
+        if not (_is_number(penalty) and penalty > 0):
+            raise UserError(f"nplm.penalty={penalty} must be a positive number")
+        if n_centers != "auto" and not isinstance(n_centers, int):
+            raise UserError(f"nplm.n_centers={n_centers}: give a whole number, or auto for sqrt(|R|+|D|)")
+        if not (_is_number(jitter) and jitter >= 0):
+            raise UserError(f"nplm.jitter={jitter} must be a number of at least 0")
+        if basis_tolerance is not None and not (_is_number(basis_tolerance) and 0 <= basis_tolerance < 1):
+            raise UserError(f"nplm.basis_tolerance={basis_tolerance}: give null, or a number from 0 to below 1")
+        if newton_steps is not None and not (isinstance(newton_steps, int) and newton_steps >= 1):
             raise UserError(f"nplm.newton_steps={newton_steps}: choose at least 1, or null to converge")
         if solver not in ("batched", "newton", "falkon"):
             raise UserError(f"statistic.nplm.solver={solver}: choose batched, newton or falkon")
@@ -165,3 +171,7 @@ class NPLM:
     def solver_report(self) -> dict[str, int]:
         """How the fits so far ended, for the run's summary."""
         return dict(self._solver.report) if self._solver is not None else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
