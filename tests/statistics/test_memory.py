@@ -14,12 +14,12 @@ MB, GB = 1024**2, 1024**3
 
 
 def plan(memory: int, n_ref: int = 10000, n_data: int = 2000, n_centers: int = 109, pool: int = 48000) -> MemoryPlan:
-    return plan_memory(pool, n_ref, n_data, n_centers, [n_centers] * 6, 4, Resources("cpu", 2, memory), 16)
+    return plan_memory(pool, n_ref, n_data, n_centers, [n_centers] * 6, 4, Resources("cpu", 2, memory))
 
 
 def test_plenty_stores_everything() -> None:
     assert plan(4 * GB).layouts == ("stored",) * 6
-    assert plan(4 * GB).batch_size == 16
+    assert plan(4 * GB).batch_size == 32
 
 
 def test_less_memory_means_slower_layouts_and_never_more_than_the_budget() -> None:
@@ -61,6 +61,23 @@ def test_budgets_from_one_toy_to_all_agree(resampled: bool) -> None:
         parts = [statistic.evaluate(toys(pool, 0.05, range(i, min(i + size, 16)))) for i in range(0, 16, size)]
         results.append(np.concatenate(parts))
     assert len(layouts) >= 3
-    assert {"stored", "streamed"} <= {layout for kinds, _ in layouts for layout in kinds}
+    assert {"stored", "computed"} <= {layout for kinds, _ in layouts for layout in kinds}
     for other in results[1:]:
         assert np.all(np.abs(other - results[0]) <= 0.02 + 1e-4 * np.abs(results[0]))
+
+
+@pytest.mark.parametrize("resampled", [False, True])
+def test_streamed_features_give_the_same_t(resampled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layout that only very large problems need, forced on a small one."""
+    pool = pools(resampled)
+    stored = NPLM(FixedWidths([0.15, 0.6, 2.0, 6.0]), n_centers=40)
+    stored.prepare(pool, N_REF, N_DATA, 5)
+    monkeypatch.setattr(
+        "autoscidact.statistics.nplm.batched_solver.plan_memory",
+        lambda *a, **k: MemoryPlan(("streamed",) * 4, 2, 500, 0, 0),
+    )
+    streamed = NPLM(FixedWidths([0.15, 0.6, 2.0, 6.0]), n_centers=40)
+    streamed.prepare(pool, N_REF, N_DATA, 5)
+    for f_s in (0.0, 0.1):
+        exact, other = (s.evaluate(toys(pool, f_s, range(4))) for s in (stored, streamed))
+        assert np.all(np.abs(other - exact) <= 0.02 + 1e-4 * np.abs(exact))

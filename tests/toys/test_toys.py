@@ -23,7 +23,7 @@ def definition(pool: Pools, poisson: bool = False, seed: int = 0) -> ToyDefiniti
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.booleans(), st.booleans(), st.floats(0, 0.9), st.integers(0, 10**6))
+@given(st.booleans(), st.booleans(), st.floats(0, 0.5), st.integers(0, 10**6))
 def test_sizes_and_disjointness(resampled: bool, poisson: bool, f_s: float, index: int) -> None:
     pool = pools(resampled)
     batch = draw_toys(pool, definition(pool, poisson), f_s, [index])
@@ -126,6 +126,12 @@ def test_more_signal_than_there_is() -> None:
     pool = pools(n_signal=5)
     with pytest.raises(UserError, match=r"asks for 10 signal events a toy, but the pool has 5; .* at most 0.05"):
         draw_toys(pool, definition(pool), 0.1, [0])
+
+
+def test_a_fluctuating_toy_is_never_silently_smaller() -> None:
+    pool = pools(n_signal=20)
+    with pytest.raises(UserError, match=r"asks for \d+ events of a pool of 20; lower toys.n_data or f_s"):
+        draw_toys(pool, definition(pool, poisson=True), 0.2, range(50))
 
 
 def test_large_share_of_the_pool_is_a_warning() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autoscidact.statistics.nplm.rows import Rows
+from autoscidact.statistics.nplm.rows import Chunk, OwnRows, Rows
 
 HISTORY = 8
 OVERSHOOT = 0.5
@@ -31,19 +31,24 @@ class Block:
         result = torch.zeros_like(beta)
         low = self._low(beta)
         for chunk in self.rows.chunks():
-            coefficient = chunk.logits(low).sigmoid_()
-            coefficient.mul_(_part(self.total, chunk.rows)).sub_(_part(self.data, chunk.rows))
-            result += chunk.adjoint(coefficient)
+            coefficient = chunk.logits(low[chunk.toys]).sigmoid_()
+            coefficient.mul_(_part(self.total, chunk)).sub_(_part(self.data, chunk))
+            result[chunk.toys] += chunk.adjoint(coefficient)
         return result
+
+    def start_gradient(self, start: Tensor, n_toys: int) -> Tensor:
+        """`gradient` where all toys are at the same point, (k,) to (T, k)."""
+        alike = not isinstance(self.total, Tensor) and not isinstance(self.rows, OwnRows)
+        return self.gradient(start[None] if alike else start.repeat(n_toys, 1)).expand(n_toys, -1)
 
     def likelihood(self, beta: Tensor) -> Tensor:
         """These events' part of t at beta, (T, k) to (T,), summed in float64."""
         result = beta.new_zeros(len(beta))
         low = self._low(beta)
         for chunk in self.rows.chunks():
-            f = chunk.logits(low).to(beta.dtype)
-            total, data = _part(self.total, chunk.rows), _part(self.data, chunk.rows)
-            result -= 2.0 * ((total - data) * torch.expm1(f) - data * f).sum(1)
+            f = chunk.logits(low[chunk.toys]).to(beta.dtype)
+            total, data = _part(self.total, chunk), _part(self.data, chunk)
+            result[chunk.toys] -= 2.0 * ((total - data) * torch.expm1(f) - data * f).sum(1)
         return result
 
     def take(self, toys: Tensor) -> "Block":
@@ -108,7 +113,9 @@ def fit_batch(
             total += block.gradient(x)
         return total
 
-    g = gradient(x)
+    g = weight * x
+    for block in live:
+        g += block.start_gradient(start, n_toys)
     steps, changes, inverses = x.new_zeros(0, n_toys, k), x.new_zeros(0, n_toys, k), x.new_zeros(0, n_toys)
     direction, scale = _direction(g, factor, steps, changes, inverses), x.new_ones(n_toys)
     for iteration in range(1, max_iterations + 1):
@@ -137,8 +144,7 @@ def fit_batch(
         finished = converged[active]
         if finished.all():
             break
-        # Dropping finished toys copies the features of the others: worth it in larger portions only.
-        if finished.sum() * 4 >= len(finished):
+        if finished.sum() * 8 >= len(finished):
             keep = (~finished).nonzero()[:, 0]
             active, x, g, weight = active[keep], x[keep], g[keep], weight[keep]
             direction, scale = direction[keep], scale[keep]
@@ -150,8 +156,8 @@ def fit_batch(
     return BatchResult(t, beta, converged & torch.isfinite(t), n_iterations)
 
 
-def _part(weight: float | Tensor, rows: slice) -> float | Tensor:
-    return weight[:, rows] if isinstance(weight, Tensor) else weight
+def _part(weight: float | Tensor, chunk: Chunk) -> float | Tensor:
+    return weight[chunk.toys, chunk.rows] if isinstance(weight, Tensor) else weight
 
 
 def _direction(g: Tensor, factor: Tensor, steps: Tensor, changes: Tensor, inverses: Tensor) -> Tensor:

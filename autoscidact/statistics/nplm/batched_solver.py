@@ -40,23 +40,24 @@ class BatchedSolver:
         # Apple's devices have no float64; their coefficients are then as precise as their features.
         self._precise = torch.float32 if self.device.type == "mps" else torch.float64
         self.report = {"fits": 0, "finished by full Newton": 0, "failed": 0}
-        self._lock = threading.Lock()
+        self._lock, self._threads = threading.Lock(), threading.local()
         self._asimov: dict[float, list[Asimov]] = {}
         pools, shared = problem.pools, problem.points[torch.from_numpy(problem.centers)]
         self.bases = [nystrom_basis(shared, w, problem.jitter, problem.basis_tolerance) for w in problem.widths]
         self._resampled = pools.resampled
         n_toy = problem.n_ref + problem.n_data
         self._dense = pools.resampled and len(pools.background) <= DENSE_POOL * n_toy
-        dense_rows = len(pools.background) if self._dense else n_toy
+        # With one matrix product for the whole pool, only the signal is a toy's own.
+        n_own = problem.n_data // 4 if self._dense else n_toy if pools.resampled else problem.n_data
         self.plan: MemoryPlan = plan_memory(
             n_pool=len(problem.points),
             n_reference=0 if pools.resampled else problem.n_ref,
-            n_own=dense_rows if pools.resampled else problem.n_data,
+            n_own=n_own,
+            n_shared=len(pools.background) if self._dense else 0,
             n_centers=problem.n_centers,
             directions=[basis.n_directions for basis in self.bases],
             itemsize=torch.empty(0, dtype=dtype).element_size(),
             resources=resources,
-            largest_batch=16,
         )
         self._stored: list[Tensor | None] = []
         self._reference: list[Tensor | None] = []
@@ -115,7 +116,7 @@ class BatchedSolver:
         if stored is not None:
             reference = Block(SharedRows(stored), weight, 0.0)
         else:
-            reference = Block(OwnRows(self._own(torch.from_numpy(toys.reference), width)), weight, 0.0)
+            reference = Block(OwnRows(self._own(torch.from_numpy(toys.reference), width, "reference")), weight, 0.0)
         return [reference, self._own_data(toys.data, width)]
 
     def _dense_blocks(self, toys: ToyBatch, width: int) -> list[Block]:
@@ -146,16 +147,25 @@ class BatchedSolver:
     def _own_data(self, data: tuple[NDArray[np.int64], ...], width: int) -> Block:
         rows, weight = _padded(data)
         weights = weight.to(self.device, self.dtype)
-        return Block(OwnRows(self._own(rows, width)), weights, weights)
+        return Block(OwnRows(self._own(rows, width, "data")), weights, weights)
 
-    def _own(self, rows: Tensor, width: int) -> Tensor:
+    def _own(self, rows: Tensor, width: int, purpose: str) -> Tensor:
         """Features at (T, m) rows, (T, m, k): gathered where they are stored, else computed."""
         flat, stored = rows.reshape(-1), self._stored[width]
         if stored is not None:
-            features = stored.index_select(0, flat.to(self.device))
+            features = self._workspace(purpose, len(flat), stored.shape[1])
+            torch.index_select(stored, 0, flat.to(self.device), out=features)
         else:
             features = self._features(self.bases[width], self.problem.points[flat])
         return features.view(*rows.shape, -1)
+
+    def _workspace(self, purpose: str, n: int, k: int) -> Tensor:
+        # Each thread gathers into memory of its own, again and again: new pages cost more than what is put into them.
+        held: Tensor | None = getattr(self._threads, purpose, None)
+        if held is None or held.numel() < n * k:
+            held = torch.empty(n * k, dtype=self.dtype, device=self.device)
+            setattr(self._threads, purpose, held)
+        return held[: n * k].view(n, k)
 
     def _features(self, basis: NystromBasis, points: Tensor) -> Tensor:
         # Whitening divides by small eigenvalues: computed in float64, and only then rounded.

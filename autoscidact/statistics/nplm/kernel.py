@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared Euclidean distances, (n, d) and (m, d) to (n, m), never negative."""
-    squares = torch.addmm(y.square().sum(1)[None, :], x, y.T, alpha=-2.0)
-    return squares.add_(x.square().sum(1)[:, None]).clamp_min_(0.0)
+def squared_distances(x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
+    """Squared Euclidean distances, (n, d) and (m, d) to (n, m), never negative; into `out` where it is given."""
+    squares = torch.mm(x, y.T * -2.0, out=out)
+    return squares.add_(y.square().sum(1)[None, :]).add_(x.square().sum(1)[:, None]).clamp_min_(0.0)
 
 
 def gaussian_kernel(x: Tensor, y: Tensor, width: float) -> Tensor:

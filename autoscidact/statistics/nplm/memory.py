@@ -9,9 +9,8 @@ from autoscidact.statistics.resources import Resources
 
 Layout = Literal["stored", "computed", "streamed"]
 
-CACHE = 16 * 1024**2
-"""Bytes of features that a batch's own events should fit in: past it, the products wait for memory."""
-MAX_BATCH = 64
+MAX_BATCH = 32
+"""Toys at once, at the most: twice as many gain a tenth in speed, and waste more toys in the last batch."""
 STREAM_CHUNK_BYTES = 64 * 1024**2
 FLOAT64 = 8
 
@@ -52,20 +51,21 @@ def plan_memory(
     itemsize: int,
     resources: Resources,
     largest_batch: int = MAX_BATCH,
+    n_shared: int = 0,
 ) -> MemoryPlan:
     """Chooses the fastest layout of each width that fits, and the largest batch that fits with it.
 
     Args:
         n_pool: events of all pools. n_reference: events of a fixed R, 0 where it is re-sampled.
-        n_own: events that each toy has for itself.
+        n_own: events whose features each toy has for itself.
+        n_shared: further events whose features all toys share, but not their weights.
         n_centers: M. directions: k of each width. itemsize: bytes of a stored number.
 
     Raises:
         UserError: not even one toy fits; says how much would.
     """
     workers, budget = resources.workers, resources.memory
-    widest = max(directions)
-    batch = max(1, min(largest_batch, _power_of_two(CACHE // max(1, n_own * widest * itemsize))))
+    batch = largest_batch
     stream_bytes = min(STREAM_CHUNK_BYTES, budget // (6 * workers))
     chunk = max(256, min(16384, stream_bytes // (n_centers * FLOAT64)))
     layouts: list[Layout] = ["stored"] * len(directions)
@@ -77,7 +77,7 @@ def plan_memory(
             for layout, k in zip(layouts, directions, strict=True)
         )
         # Logits, weights and their temporaries; the batch's own features and, while computed, the kernel.
-        vectors = 6 * FLOAT64 * (n_reference + n_own) * batch
+        vectors = 6 * FLOAT64 * (n_reference + n_own + n_shared) * batch
         own = max((k * itemsize for k, kind in zip(directions, layouts, strict=True) if kind != "streamed"), default=0)
         computing = 2 * FLOAT64 * n_centers * n_own if "computed" in layouts else 0
         streaming = 3 * FLOAT64 * n_centers * chunk if "streamed" in layouts else 0
@@ -96,10 +96,6 @@ def plan_memory(
     while batch > 1 and needed(batch) > budget:
         batch //= 2
     return MemoryPlan(tuple(layouts), batch, chunk, needed(batch), budget)
-
-
-def _power_of_two(number: int) -> int:
-    return 1 << (max(1, number).bit_length() - 1)
 
 
 def _size(size: int) -> str:

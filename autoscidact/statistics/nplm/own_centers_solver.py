@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoscidact.statistics.nplm.basis import nystrom_basis
+from autoscidact.statistics.nplm.basis import NystromBasis, nystrom_basis
 from autoscidact.statistics.nplm.batch import Block, fit_batch
 from autoscidact.statistics.nplm.batched_solver import DECREMENT, MAX_ITERATIONS
 from autoscidact.statistics.nplm.kernel import squared_distances
@@ -17,9 +17,6 @@ from autoscidact.statistics.nplm.problem import Problem, rows_of, toy_weights
 from autoscidact.statistics.nplm.rows import KernelRows, SharedRows
 from autoscidact.statistics.resources import Resources
 from autoscidact.toys.sampler import ToyBatch
-
-HESSIAN_ROWS = 6000
-"""Events that the approximate Hessian is summed over, scaled up: it steers the fit and does not enter t."""
 
 
 class OwnCentersSolver:
@@ -33,7 +30,7 @@ class OwnCentersSolver:
         self.problem, self.dtype, self.device = problem, dtype, torch.device(resources.device)
         self._precise = torch.float32 if self.device.type == "mps" else torch.float64
         self.report = {"fits": 0, "finished by full Newton": 0, "failed": 0}
-        self._lock = threading.Lock()
+        self._lock, self._threads = threading.Lock(), threading.local()
         n_toy = problem.n_ref + problem.n_data
         self.plan: MemoryPlan = plan_memory(
             n_pool=0,
@@ -57,21 +54,19 @@ class OwnCentersSolver:
         centers = problem.points[torch.from_numpy(problem.center_rows(toys, place))]
         reference, data = toy_weights(problem.n_ref, len(toys.data[place]), problem.reference_weight)
         ridge = problem.ridge(len(toys.data[place]))
-        distances = squared_distances(points, centers)
+        held = self._workspace("distances", len(points), len(centers), torch.float64)
+        distances = squared_distances(points, centers, out=held)
         total = (reference + data).to(self.device, self.dtype)[None]
         weights = data.to(self.device, self.dtype)[None]
-        sample = torch.arange(0, len(points), -(-len(points) // HESSIAN_ROWS))
         results = []
         for width in problem.widths:
             basis = nystrom_basis(centers, width, problem.jitter, problem.basis_tolerance)
-            features = (basis.kernel(distances) @ basis.projection).to(self.device, self.dtype)
-            factor = _approximate_factor(features[sample], total[0, sample], len(points) / len(sample), ridge)
-            start = torch.zeros(basis.n_directions, dtype=self._precise, device=self.device)
+            features = self._features(basis, distances)
             result = fit_batch(
                 [Block(SharedRows(features), total, weights)],
                 torch.tensor([ridge], dtype=self._precise, device=self.device),
-                factor.to(self._precise),
-                start,
+                self._factor(features, total[0], ridge),
+                torch.zeros(basis.n_directions, dtype=self._precise, device=self.device),
                 DECREMENT,
                 MAX_ITERATIONS,
             )
@@ -85,12 +80,32 @@ class OwnCentersSolver:
             results.append(t)
         return results
 
+    def _features(self, basis: NystromBasis, distances: Tensor) -> Tensor:
+        """Features in float64, then rounded: (n, M) squared distances to (n, k)."""
+        n, k = len(distances), basis.n_directions
+        kernel = self._workspace("kernel", n, basis.projection.shape[0], torch.float64)
+        product = self._workspace("product", n, k, torch.float64)
+        rounded = self._workspace("features", n, k, self.dtype)
+        torch.mul(distances, -0.5 / basis.width**2, out=kernel).exp_()
+        torch.mm(kernel, basis.projection, out=product)
+        return rounded.copy_(product).to(self.device)
 
-def _approximate_factor(features: Tensor, weight: Tensor, scale: float, ridge: float) -> Tensor:
-    hessian = (features.T @ ((0.25 * scale * weight)[:, None] * features)).double()
-    hessian.diagonal().add_(ridge)
-    factor: Tensor = torch.linalg.cholesky(hessian)
-    return factor
+    def _factor(self, features: Tensor, weight: Tensor, ridge: float) -> Tensor:
+        """Cholesky factor of the toy's Hessian at f = 0."""
+        weighted = self._workspace("weighted", features.shape[0], features.shape[1], features.dtype).to(features.device)
+        torch.mul(features, 0.25 * weight[:, None], out=weighted)
+        hessian = (weighted.T @ features).to(self._precise)
+        hessian.diagonal().add_(ridge)
+        factor: Tensor = torch.linalg.cholesky(hessian)
+        return factor
+
+    def _workspace(self, purpose: str, n: int, k: int, dtype: torch.dtype) -> Tensor:
+        # Each thread writes into memory of its own, again and again: new pages cost more than what is put into them.
+        held: Tensor | None = getattr(self._threads, purpose, None)
+        if held is None or held.numel() < n * k:
+            held = torch.empty(n * k, dtype=dtype)
+            setattr(self._threads, purpose, held)
+        return held[: n * k].view(n, k)
 
 
 def _finish(rows: KernelRows, reference: Tensor, data: Tensor, ridge: float) -> float:

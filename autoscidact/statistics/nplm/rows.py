@@ -14,8 +14,14 @@ CHUNK = 16384
 """Rows at a time: logits of a batch of toys then stay in the processor's cache between the steps of one pass."""
 
 
+ALL = slice(None)
+
+
 class Chunk(Protocol):
-    """Some rows. f = phi beta and its adjoint, for T toys at once."""
+    """Some rows, for all or some of the toys. f = phi beta and its adjoint, for T toys at once."""
+
+    @property
+    def toys(self) -> slice: ...
 
     @property
     def rows(self) -> slice: ...
@@ -49,6 +55,7 @@ class Rows(Protocol):
 class _Shared:
     features: Tensor
     rows: slice
+    toys: slice
 
     def logits(self, beta: Tensor) -> Tensor:
         return beta @ self.features.T
@@ -73,7 +80,7 @@ class SharedRows:
     def chunks(self) -> Iterator[Chunk]:
         for start in range(0, self.n, CHUNK):
             rows = slice(start, min(start + CHUNK, self.n))
-            yield _Shared(self.features[rows], rows)
+            yield _Shared(self.features[rows], rows, ALL)
 
     def take(self, toys: Tensor) -> "SharedRows":
         return self
@@ -83,6 +90,7 @@ class SharedRows:
 class _Own:
     features: Tensor
     rows: slice
+    toys: slice
 
     def logits(self, beta: Tensor) -> Tensor:
         # A row times a transposed matrix: the form that the BLAS batches without falling back to scalar loops.
@@ -99,17 +107,22 @@ class OwnRows:
     """Features of events that each toy has for itself.
 
     Args:
-        features: (T, n, k).
+        features: (toys, n, k).
+        places: which of them, in order; all when None.
     """
 
-    def __init__(self, features: Tensor) -> None:
+    def __init__(self, features: Tensor, places: Tensor | None = None) -> None:
         self.features, self.n = features, features.shape[1]
+        self.places = torch.arange(len(features)) if places is None else places
 
     def chunks(self) -> Iterator[Chunk]:
-        yield _Own(self.features, slice(0, self.n))
+        # Toy by toy: its features are then still in the processor's nearest cache when the adjoint follows the logits.
+        for toy, place in enumerate(self.places.tolist()):
+            yield _Own(self.features[place : place + 1], slice(0, self.n), slice(toy, toy + 1))
 
     def take(self, toys: Tensor) -> "OwnRows":
-        return OwnRows(self.features[toys])
+        # Nothing is copied: that would cost as much as an iteration.
+        return OwnRows(self.features, self.places[toys.cpu()])
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,7 @@ class _Kernel:
     kernel: Tensor
     projection: Tensor
     rows: slice
+    toys: slice
 
     def logits(self, beta: Tensor) -> Tensor:
         return (beta.double() @ self.projection.T) @ self.kernel.T
@@ -147,7 +161,7 @@ class KernelRows:
         for start in range(0, self.n, self.chunk):
             rows = slice(start, min(start + self.chunk, self.n))
             kernel = gaussian_kernel(self.points[rows], self.basis.centers, self.basis.width)
-            yield _Kernel(kernel, self.basis.projection, rows)
+            yield _Kernel(kernel, self.basis.projection, rows, ALL)
 
     def take(self, toys: Tensor) -> "KernelRows":
         return self
