@@ -143,13 +143,12 @@ def scikit_learn(pools: Pools, f_s: float) -> Contestant:
 
 def contestants(f_s: float) -> list[Contestant]:
     fixed, resampled = (benchmark_pools(N_REF, N_DATA, N_BACKGROUND, r) for r in (False, True))
-    full = {"basis_tolerance": None}
     found = [
-        ours("R fixed", fixed, f_s, 192),
-        ours("R drawn anew", resampled, f_s, 96),
+        ours("R fixed", fixed, f_s, 512),
+        ours("R drawn anew", resampled, f_s, 256),
         ours("R and centres drawn anew", resampled, f_s, 16, centers="toy"),
-        ours("R fixed, full basis, float64", fixed, f_s, 96, precision="float64", **full),
-        ours("R fixed, full basis, float32", fixed, f_s, 96, **full),
+        ours("R fixed, full basis, float64", fixed, f_s, 256, precision="float64"),
+        ours("R fixed, basis tolerance 1e-9", fixed, f_s, 512, basis_tolerance=1e-9),
         scikit_learn(fixed, f_s),
     ]
     try:

@@ -19,7 +19,7 @@ def plan(memory: int, n_ref: int = 10000, n_data: int = 2000, n_centers: int = 1
 
 def test_plenty_stores_everything() -> None:
     assert plan(4 * GB).layouts == ("stored",) * 6
-    assert plan(4 * GB).batch_size == 32
+    assert plan(4 * GB).batch_size == 64
 
 
 def test_less_memory_means_slower_layouts_and_never_more_than_the_budget() -> None:

@@ -54,8 +54,8 @@ class OwnCentersSolver:
         centers = problem.points[torch.from_numpy(problem.center_rows(toys, place))]
         reference, data = toy_weights(problem.n_ref, len(toys.data[place]), problem.reference_weight)
         ridge = problem.ridge(len(toys.data[place]))
-        held = self._workspace("distances", len(points), len(centers), torch.float64)
-        distances = squared_distances(points, centers, out=held)
+        held = self._workspace("distances", len(centers), len(points), torch.float64)
+        distances = squared_distances(centers, points, out=held)
         total = (reference + data).to(self.device, self.dtype)[None]
         weights = data.to(self.device, self.dtype)[None]
         results = []
@@ -81,20 +81,20 @@ class OwnCentersSolver:
         return results
 
     def _features(self, basis: NystromBasis, distances: Tensor) -> Tensor:
-        """Features in float64, then rounded: (n, M) squared distances to (n, k)."""
-        n, k = len(distances), basis.n_directions
-        kernel = self._workspace("kernel", n, basis.projection.shape[0], torch.float64)
-        product = self._workspace("product", n, k, torch.float64)
-        rounded = self._workspace("features", n, k, self.dtype)
+        """Features in float64, then rounded: (M, n) squared distances to (n, k), a transposed (k, n)."""
+        n, k = distances.shape[1], basis.n_directions
+        kernel = self._workspace("kernel", len(distances), n, torch.float64)
+        product = self._workspace("product", k, n, torch.float64)
+        rounded = self._workspace("features", k, n, self.dtype)
         torch.mul(distances, -0.5 / basis.width**2, out=kernel).exp_()
-        torch.mm(kernel, basis.projection, out=product)
-        return rounded.copy_(product).to(self.device)
+        torch.mm(basis.projection.T, kernel, out=product)
+        return rounded.copy_(product).to(self.device).T
 
     def _factor(self, features: Tensor, weight: Tensor, ridge: float) -> Tensor:
         """Cholesky factor of the toy's Hessian at f = 0."""
-        weighted = self._workspace("weighted", features.shape[0], features.shape[1], features.dtype).to(features.device)
-        torch.mul(features, 0.25 * weight[:, None], out=weighted)
-        hessian = (weighted.T @ features).to(self._precise)
+        weighted = self._workspace("weighted", features.shape[1], features.shape[0], features.dtype).to(features.device)
+        torch.mul(features.T, 0.25 * weight, out=weighted)
+        hessian = (weighted @ features).to(self._precise)
         hessian.diagonal().add_(ridge)
         factor: Tensor = torch.linalg.cholesky(hessian)
         return factor
