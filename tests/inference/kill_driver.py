@@ -35,5 +35,6 @@ if __name__ == "__main__":
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         killed += 1
-    print(f"killed {killed}")
+    # Flushed before the next fork, which would inherit the buffer and print it again.
+    print(f"killed {killed}", flush=True)
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child(sys.argv[4:]), 0)[1]))
