@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoscidact.errors import UserError
 from autoscidact.statistics.nplm.basis import NystromBasis
 from autoscidact.statistics.nplm.newton import newton
 from autoscidact.statistics.nplm.problem import Problem
@@ -32,6 +33,9 @@ def asimov(problem: Problem, basis: NystromBasis, f_s: float) -> Asimov:
 
     Every toy's own minimum is unique and is iterated to, so that this choice decides how
     fast a fit is and not what it gives. It depends on the pools and f_s alone.
+
+    Raises:
+        UserError: the problem has no finite solution in float64.
     """
     pools, rng = problem.pools, np.random.default_rng(0)
     n_signal = f_s * problem.n_data
@@ -49,7 +53,13 @@ def asimov(problem: Problem, basis: NystromBasis, f_s: float) -> Asimov:
     stored = len(rows) * basis.n_directions <= STORED_NUMBERS
     phi = basis.features(points) if stored else KernelRows(points, basis, 4096)
     ridge = problem.penalty * (problem.n_ref + problem.n_data + n_signal)
-    result = newton(phi, torch.from_numpy(reference), torch.from_numpy(data), ridge)
+    try:
+        result = newton(phi, torch.from_numpy(reference), torch.from_numpy(data), ridge)
+    except FloatingPointError as error:
+        raise UserError(
+            f"nplm: kernel width {basis.width:g} cannot be fitted at f_s={f_s:g} ({error}); raise nplm.penalty, "
+            "or leave this width out"
+        ) from error
     return Asimov(result.beta, torch.linalg.cholesky(result.hessian))
 
 
