@@ -48,4 +48,5 @@ def test_every_toy_and_the_distribution(f_s: float) -> None:
     assert np.isfinite(fast).all()
     assert np.all(np.abs(fast - exact) <= 0.02 + 1e-4 * np.abs(exact))
     for width in range(len(WIDTHS)):
-        assert ks_2samp(fast[:, width], exact[:, width]).pvalue > 0.01
+        # Not the exact p: it cannot be computed where the samples differ as little as these.
+        assert ks_2samp(fast[:, width], exact[:, width], method="asymp").pvalue > 0.01
