@@ -11,7 +11,7 @@ Layout = Literal["stored", "computed", "streamed"]
 
 MAX_BATCH = 64
 """Toys at once, at the most: more gain little, and the last batch, always a whole one, wastes more of them."""
-STREAM_CHUNK_BYTES = 64 * 1024**2
+STREAM_CHUNK_BYTES = 16 * 1024**2
 FLOAT64 = 8
 
 
