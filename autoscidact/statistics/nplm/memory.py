@@ -93,6 +93,9 @@ def plan_memory(
             f"toys.memory={_size(budget)} is too small for one toy on {workers} workers: at least "
             f"{_size(needed(1))} are needed; raise toys.memory, or lower threads, toys.n_ref or nplm.n_centers"
         )
+    # Streamed toys are fitted one after the other: a larger batch would only put off the next shard.
+    if "streamed" in layouts:
+        batch = 1
     while batch > 1 and needed(batch) > budget:
         batch //= 2
     return MemoryPlan(tuple(layouts), batch, chunk, needed(batch), budget)
