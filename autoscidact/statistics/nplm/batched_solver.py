@@ -18,7 +18,8 @@ from autoscidact.statistics.resources import Resources
 from autoscidact.toys.sampler import ToyBatch
 
 DECREMENT = 1e-8
-"""Newton decrement below which a fit has converged: |t - t_exact| then stays below 0.02 + 1e-4 t."""
+"""Newton decrement below which a fit has converged. It must be this small because t can move where the objective
+hardly does: on 1024 toys at six widths |t - t_exact| was at most 0.16 of 0.02 + 1e-4 t, and 1.4 of it at 2e-7."""
 MAX_ITERATIONS = 80
 DENSE_POOL = 4
 """Where R is drawn anew, products run over the whole pool if it has at most this times |R| + |D| events:
