@@ -1,6 +1,6 @@
 """What every test statistic offers. It never knows how it will be calibrated."""
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
+
+AsymptoticLaw = Literal["chi2", "normal", "signed_root"]
+"""What t follows without novelty when samples are large: a chi-square (degrees of freedom fitted), a normal
+distribution (mean and spread fitted), or the sign of a normal variable times its square (likewise)."""
 
 
 @runtime_checkable
@@ -20,10 +24,12 @@ class Statistic(Protocol):
             known after `prepare`.
         batch_size: toys that `evaluate` likes to be given at once.
         definition: plain values that fix what is computed, hashed into the key of the toy store.
+        asymptotic: the law that asymptotic p are computed with.
     """
 
     name: str
     batch_size: int
+    asymptotic: AsymptoticLaw
 
     @property
     def variants(self) -> tuple[str, ...]: ...

@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,26 @@ from autoscidact.errors import UserError
 SHARED_FRACTION_WARNING = 1 / 3
 """Toys that hold more than this part of the background pool share so many events that
 the spread of the null is visibly underestimated for an observation from outside the pool."""
+
+
+@dataclass(frozen=True)
+class LabelledPoints:
+    """Labelled events that no toy draws from: what supervised tests learn from.
+
+    Attributes:
+        points: (n, d) float64, standardised as the pools are.
+        is_signal: (n,) which of them are the held-out class.
+        weights: (n,) float64.
+    """
+
+    points: NDArray[np.float64]
+    is_signal: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all of it."""
+        return array_hash(self.points, self.is_signal, self.weights)
 
 
 @dataclass(frozen=True)
@@ -27,6 +48,8 @@ class Pools:
         background: rows that the background part of the data is drawn from.
         signal: rows that injected signal is drawn from.
         mean, scale: (d,) the standardisation that was applied.
+        labels: (n,) class names; None where nothing is known of them. No toy depends on them.
+        training: labelled events outside these pools; None where there are none. No toy depends on them.
     """
 
     points: NDArray[np.float64]
@@ -37,6 +60,8 @@ class Pools:
     signal: NDArray[np.int64]
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
+    labels: NDArray[np.str_] | None = None
+    training: LabelledPoints | None = None
 
     @property
     def resampled(self) -> bool:
@@ -46,10 +71,15 @@ class Pools:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything a toy can depend on."""
-        digest = hashlib.sha256()
-        for array in (self.points, self.ids, self.weights, self.reference, self.background, self.signal):
-            digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()[:16]
+        return array_hash(self.points, self.ids, self.weights, self.reference, self.background, self.signal)
+
+
+def array_hash(*arrays: NDArray[Any]) -> str:
+    """16 hex digits that change whenever the shape or a value of one of these arrays does."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def build_pools(
@@ -61,6 +91,8 @@ def build_pools(
     n_data: int,
     resample_reference: bool,
     seed: int,
+    labels: NDArray[np.str_] | None = None,
+    training: LabelledPoints | None = None,
 ) -> Pools:
     """Standardises by the background and divides its events among the roles.
 
@@ -70,6 +102,8 @@ def build_pools(
     Args:
         points: (n, d) embedded events; `is_signal`: (n,) which of them are the held-out class.
         seed: of the draw of a fixed R.
+        labels: (n,) class names of the events.
+        training: labelled events of other splits, in the units of `points`; standardised along with them.
 
     Raises:
         UserError: too few background events for |R| + |D| (says what would fit), duplicate
@@ -108,7 +142,12 @@ def build_pools(
             stacklevel=2,
         )
     standardised = (points - mean) / scale
-    return Pools(standardised, ids, np.asarray(weights, float), reference, background, signal, mean, scale)
+    if training is not None:
+        moved = (np.asarray(training.points, dtype=np.float64) - mean) / scale
+        training = LabelledPoints(moved, training.is_signal, training.weights)
+    return Pools(
+        standardised, ids, np.asarray(weights, float), reference, background, signal, mean, scale, labels, training
+    )
 
 
 def fitting_sizes(n_background: int) -> tuple[int, int]:

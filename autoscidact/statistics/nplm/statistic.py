@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
+from autoscidact.statistics.contract import AsymptoticLaw
 from autoscidact.statistics.nplm.basis import FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
 from autoscidact.statistics.nplm.falkon_solver import FalkonSolver
@@ -46,6 +47,7 @@ class NPLM:
     """
 
     name = "nplm"
+    asymptotic: AsymptoticLaw = "chi2"
 
     def __init__(
         self,
