@@ -1,6 +1,8 @@
 """What every statistic promises. A new one is one row in STATISTICS."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from autoscidact.statistics.contract import Statistic
 from autoscidact.statistics.nplm.statistic import NPLM
 from autoscidact.statistics.nplm.widths import FixedWidths, QuantileWidths
 from autoscidact.statistics.resources import Resources
-from autoscidact.toys.pools import Pools, build_pools
+from autoscidact.toys.pools import LabelledPoints, Pools, build_pools
 from autoscidact.toys.sampler import ToyDefinition, draw_toys
 
 N_REF, N_DATA = 600, 120
@@ -24,11 +26,34 @@ STATISTICS: dict[str, Callable[[], Statistic]] = {
 }
 
 
+CLASSES = np.array(["north", "east", "west", "signal"])
+CENTERS = np.array([[0.0, 1.0], [1.0, -0.5], [-1.0, -0.5], [3.0, 3.0]])
+SPREADS = np.array([0.9, 0.7, 0.8, 0.2])
+
+
+def events(rng: np.random.Generator, n_background: int, n_signal: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and class numbers: three overlapping background classes and, last, a signal (3) beside them."""
+    classes = np.concatenate([rng.integers(3, size=n_background), np.full(n_signal, 3)])
+    points = CENTERS[classes] + SPREADS[classes][:, None] * rng.normal(size=(len(classes), 2))
+    return points, classes
+
+
 def pools(resampled: bool = False) -> Pools:
-    rng = np.random.default_rng(0)
-    points = np.concatenate([rng.normal(size=(2000, 2)), rng.normal(3.0, 0.2, size=(200, 2))])
-    ids = np.arange(2200)
-    return build_pools(points, ids, np.ones(2200), ids >= 2000, N_REF, N_DATA, resampled, seed=0)
+    points, classes = events(np.random.default_rng(0), 2000, 200)
+    known, known_classes = events(np.random.default_rng(1), 900, 300)
+    training = LabelledPoints(known, known_classes == 3, np.ones(len(known)))
+    return build_pools(
+        points,
+        np.arange(len(points)),
+        np.ones(len(points)),
+        classes == 3,
+        N_REF,
+        N_DATA,
+        resampled,
+        seed=0,
+        labels=CLASSES[classes],
+        training=training,
+    )
 
 
 def prepared(name: str, pool: Pools) -> Statistic:
@@ -53,15 +78,16 @@ class TestStatistic:
         assert np.isfinite(t).all()
         assert len(set(statistic.variants)) == len(statistic.variants)
         assert statistic.batch_size >= 1
-        assert statistic.definition
+        assert json.loads(json.dumps(statistic.definition))["statistic"] == statistic.name
+        assert all(count >= 0 for count in statistic.solver_report().values())
 
     @pytest.mark.parametrize("resampled", [False, True])
     def test_larger_with_signal(self, name: str, resampled: bool) -> None:
         pool = pools(resampled)
         statistic = prepared(name, pool)
-        null, signal = (np.median(statistic.evaluate(draw(pool, f_s, 8)), axis=0) for f_s in (0.0, 0.15))
+        null, signal = statistic.evaluate(draw(pool, 0.0, 20)), statistic.evaluate(draw(pool, 0.15, 8))
         # Not every variant need see it: a narrow kernel whose centres lie elsewhere does not.
-        assert np.any(signal > 2 * null)
+        assert np.any(np.median(signal, axis=0) > null.max(axis=0))
 
     def test_same_seed_same_values(self, name: str) -> None:
         pool = pools()
@@ -74,10 +100,19 @@ class TestStatistic:
 
     def test_definition_names_what_changes_t(self, name: str) -> None:
         pool = pools()
-        one, other = STATISTICS[name](), STATISTICS[name]()
-        one.prepare(pool, N_REF, N_DATA, 0, Resources())
-        other.prepare(pool, N_REF, N_DATA, 1, Resources())
-        assert one.definition != other.definition
+        assert pool.labels is not None
+        assert pool.training is not None
+        training = LabelledPoints(pool.training.points + 0.1, pool.training.is_signal, pool.training.weights)
+        one, toys = prepared(name, pool), draw(pool, 0.05, 2)
+        for changed, seed in (
+            (pool, 1),
+            (replace(pool, labels=np.roll(pool.labels, 1)), 0),
+            (replace(pool, training=training), 0),
+        ):
+            other = STATISTICS[name]()
+            other.prepare(changed, N_REF, N_DATA, seed, Resources())
+            same = np.array_equal(one.evaluate(toys), other.evaluate(toys))
+            assert same or one.definition != other.definition
         third = prepared(name, pool)
         third.prepare(pool, N_REF, N_DATA, 0, Resources(workers=3, memory=2**31))
         assert third.definition == one.definition
