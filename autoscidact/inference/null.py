@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import digamma, gammaln
-from scipy.stats import chi2, kstest
+from scipy.stats import chi2, kstest, norm
 
 from autoscidact.errors import UserError
 from autoscidact.inference.pvalues import empirical_p, resolution, z_from_log_p, z_from_p
+from autoscidact.statistics.contract import AsymptoticLaw
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,85 @@ class ChiSquareNull:
     def z(self, t: ArrayLike) -> NDArray[np.float64]:
         """Z of the asymptotic p, computed from its logarithm."""
         return z_from_log_p(log_survival(t, self.df))
+
+
+@dataclass(frozen=True)
+class NormalNull:
+    """A normal distribution fitted to the null toys: for sums over many events.
+
+    Attributes:
+        mean, spread: of the toys. ks_p: as of `ChiSquareNull`.
+    """
+
+    mean: float
+    spread: float
+    ks_p: float
+
+    @classmethod
+    def fit(cls, toys: ArrayLike) -> "NormalNull":
+        """Takes the toys' mean and standard deviation."""
+        values = np.asarray(toys, dtype=float)
+        mean, spread = float(values.mean()), float(values.std(ddof=1))
+        return cls(mean, spread, float(kstest(values, norm(mean, spread).cdf).pvalue))
+
+    def p(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Survival function of the fitted normal distribution."""
+        return np.asarray(norm.sf(self.z(t)))
+
+    def z(self, t: ArrayLike) -> NDArray[np.float64]:
+        """(t - mean) / spread."""
+        return np.asarray((np.asarray(t, dtype=float) - self.mean) / self.spread)
+
+
+@dataclass(frozen=True)
+class SignedRootNull:
+    """sign(t) sqrt|t| is normal: for the likelihood ratio of one signed parameter (Cowan et al. 2011, Sec. 2).
+
+    Theory gives mean 0 and spread 1 for templates without error; a finite reference widens and, where it is
+    the same for all toys, shifts it, so both are fitted.
+
+    Attributes:
+        root: of sign(t) sqrt|t|.
+    """
+
+    root: NormalNull
+
+    @classmethod
+    def fit(cls, toys: ArrayLike) -> "SignedRootNull":
+        """Takes mean and standard deviation of the toys' signed roots."""
+        return cls(NormalNull.fit(signed_root(toys)))
+
+    @property
+    def ks_p(self) -> float:
+        """Kolmogorov-Smirnov p of the signed roots against the fit."""
+        return self.root.ks_p
+
+    def p(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Survival function of the normal distribution fitted to the signed roots."""
+        return self.root.p(signed_root(t))
+
+    def z(self, t: ArrayLike) -> NDArray[np.float64]:
+        """(sign(t) sqrt|t| - mean) / spread."""
+        return self.root.z(signed_root(t))
+
+
+def signed_root(t: ArrayLike) -> NDArray[np.float64]:
+    """sign(t) sqrt|t|."""
+    values = np.asarray(t, dtype=float)
+    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)))
+
+
+AsymptoticNull = ChiSquareNull | NormalNull | SignedRootNull
+
+
+def fit_asymptotic(law: AsymptoticLaw, toys: ArrayLike) -> AsymptoticNull:
+    """The null distribution of this law, fitted to null toys."""
+    families: dict[AsymptoticLaw, type[AsymptoticNull]] = {
+        "chi2": ChiSquareNull,
+        "normal": NormalNull,
+        "signed_root": SignedRootNull,
+    }
+    return families[law].fit(toys)
 
 
 def log_survival(t: ArrayLike, df: float) -> NDArray[np.float64]:

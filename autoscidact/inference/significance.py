@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscidact.inference.combine import combined_p
-from autoscidact.inference.null import ChiSquareNull, EmpiricalNull, check_null
+from autoscidact.inference.combine import RULES, combined_p
+from autoscidact.inference.null import AsymptoticNull, ChiSquareNull, EmpiricalNull, check_null, fit_asymptotic
 from autoscidact.inference.pvalues import resolution, z_from_p
+from autoscidact.statistics.contract import AsymptoticLaw
 
 NAN = float("nan")
-AVERAGE_P = "average_p"
 BEST_WIDTH = "best_width"
+COMBINED = (*RULES, BEST_WIDTH)
+"""Variants that are no single width: the rules of `combine`, and the best width."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class Significance:
     """What toys at one signal fraction say, for one variant of one statistic.
 
     The median toy stands for the experiment to expect, q16 and q84 for its spread. Empirical
-    values come from the null toys themselves, asymptotic ones from the chi-square fitted to
-    them (`chi2_df`, with Kolmogorov-Smirnov p `chi2_ks_p`). NaN: not defined for this variant.
+    values come from the null toys themselves, asymptotic ones from the statistic's law fitted to
+    them (`asymptotic_law`, for a chi-square with `chi2_df`; Kolmogorov-Smirnov p `asymptotic_ks_p`).
+    NaN: not defined for this variant.
     """
 
     statistic: str
@@ -41,8 +44,9 @@ class Significance:
     z_asymptotic: float
     z_asymptotic_q16: float
     z_asymptotic_q84: float
+    asymptotic_law: str
     chi2_df: float
-    chi2_ks_p: float
+    asymptotic_ks_p: float
 
 
 def significances(
@@ -50,8 +54,9 @@ def significances(
     variants: Mapping[str, float],
     null: NDArray[np.float64],
     toys: Mapping[float, NDArray[np.float64]],
+    law: AsymptoticLaw = "chi2",
 ) -> list[Significance]:
-    """All rows of one statistic: each variant, their average p, and the best variant.
+    """All rows of one statistic: each variant and, if these are kernel widths, every combination and the best one.
 
     Failed fits (NaN) count against a discovery: a null toy whose fit failed is above
     everything, a signal toy whose fit failed below everything.
@@ -59,6 +64,7 @@ def significances(
     Args:
         variants: name to kernel width (NaN where the statistic has none).
         null: (n, variants) t of null toys. toys: signal fraction to (m, variants).
+        law: the statistic's, for asymptotic p.
 
     Raises:
         UserError: the null toys cannot calibrate.
@@ -69,11 +75,11 @@ def significances(
     for i, variant in enumerate(names):
         check_null(null[~np.isnan(null[:, i]), i], f"{statistic} {variant}")
         empirical = EmpiricalNull(finite[:, i])
-        chi_square = ChiSquareNull.fit(null[~np.isnan(null[:, i]), i])
+        fitted = fit_asymptotic(law, null[~np.isnan(null[:, i]), i])
         for f_s, t in toys.items():
-            rows.append(_one(statistic, variant, variants[variant], f_s, t[:, i], empirical, chi_square))
-    if len(names) > 1:
-        rows += [_combined(statistic, f_s, finite, t) for f_s, t in toys.items()]
+            rows.append(_one(statistic, variant, variants[variant], f_s, t[:, i], empirical, fitted, law))
+    if len(names) > 1 and not np.isnan(list(variants.values())).any():
+        rows += [_combined(statistic, rule, f_s, finite, t) for rule in RULES for f_s, t in toys.items()]
         rows += _best(rows, names, statistic)
     return rows
 
@@ -85,7 +91,8 @@ def _one(
     f_s: float,
     t: NDArray[np.float64],
     empirical: EmpiricalNull,
-    chi_square: ChiSquareNull,
+    fitted: AsymptoticNull,
+    law: AsymptoticLaw,
 ) -> Significance:
     failed = np.isnan(t)
     values = np.where(failed, -np.inf, t)
@@ -106,22 +113,23 @@ def _one(
         z_empirical_is_bound=bool(empirical.is_bound(median)),
         z_empirical_q16=float(z_low),
         z_empirical_q84=float(z_high),
-        p_asymptotic=float(chi_square.p(median)),
-        z_asymptotic=float(chi_square.z(median)),
-        z_asymptotic_q16=float(chi_square.z(low)),
-        z_asymptotic_q84=float(chi_square.z(high)),
-        chi2_df=chi_square.df,
-        chi2_ks_p=chi_square.ks_p,
+        p_asymptotic=float(fitted.p(median)),
+        z_asymptotic=float(fitted.z(median)),
+        z_asymptotic_q16=float(fitted.z(low)),
+        z_asymptotic_q84=float(fitted.z(high)),
+        asymptotic_law=law,
+        chi2_df=fitted.df if isinstance(fitted, ChiSquareNull) else NAN,
+        asymptotic_ks_p=fitted.ks_p,
     )
 
 
-def _combined(statistic: str, f_s: float, null: NDArray[np.float64], t: NDArray[np.float64]) -> Significance:
+def _combined(statistic: str, rule: str, f_s: float, null: NDArray[np.float64], t: NDArray[np.float64]) -> Significance:
     failed = np.isnan(t).any(axis=1)
-    p = combined_p(np.where(np.isnan(t), -np.inf, t), null)
+    p = combined_p(np.where(np.isnan(t), -np.inf, t), null, RULES[rule])
     low, median, high = np.quantile(p, [0.16, 0.5, 0.84], method="nearest")
     return Significance(
         statistic=statistic,
-        variant=AVERAGE_P,
+        variant=rule,
         width=NAN,
         f_s=f_s,
         n_null=len(null),
@@ -137,8 +145,9 @@ def _combined(statistic: str, f_s: float, null: NDArray[np.float64], t: NDArray[
         z_asymptotic=NAN,
         z_asymptotic_q16=NAN,
         z_asymptotic_q84=NAN,
+        asymptotic_law="-",
         chi2_df=NAN,
-        chi2_ks_p=NAN,
+        asymptotic_ks_p=NAN,
     )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from autoscidact.files import atomic_path
 from autoscidact.inference.pvalues import resolution, z_from_p
-from autoscidact.inference.significance import AVERAGE_P, BEST_WIDTH
+from autoscidact.inference.significance import BEST_WIDTH, COMBINED
 
 BLUE, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
 """From Okabe and Ito's palette, told apart with every kind of colour vision."""
@@ -28,7 +28,7 @@ def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-    single = table[~table.variant.isin([AVERAGE_P, BEST_WIDTH])]
+    single = table[~table.variant.isin(COMBINED)]
     for _, rows in single.groupby("variant", sort=False):
         axes.plot(100 * rows.f_s, rows.z_asymptotic, color=GREY, lw=0.7, alpha=0.6)
     axes.plot([], [], color=GREY, lw=0.7, label="each kernel width, asymptotic")
@@ -36,7 +36,7 @@ def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -
     axes.plot(100 * best.f_s, best.z_asymptotic, color=BLUE, marker="s", ms=4, label="best width, asymptotic")
     axes.fill_between(100 * best.f_s, best.z_asymptotic_q16, best.z_asymptotic_q84, color=BLUE, alpha=0.15, lw=0)
     _empirical(axes, best, ORANGE, "best width, empirical")
-    combined = table[table.variant == AVERAGE_P]
+    combined = table[table.variant == "average_p"]
     if len(combined):
         axes.fill_between(
             100 * combined.f_s, combined.z_empirical_q16, combined.z_empirical_q84, color=BLACK, alpha=0.12, lw=0

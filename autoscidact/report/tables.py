@@ -31,8 +31,9 @@ COLUMNS = [
     "z_asymptotic",
     "z_asymptotic_q16",
     "z_asymptotic_q84",
+    "asymptotic_law",
     "chi2_df",
-    "chi2_ks_p",
+    "asymptotic_ks_p",
 ]
 
 
@@ -58,7 +59,7 @@ def write_markdown(path: str | Path, table: pd.DataFrame, header: str) -> None:
 
 def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Titles and cells for people: Z with its 16-84 % band, `>` where only a bound is known."""
-    titles = ["statistic", "variant", "width", "f_S", "p", "Z empirical", "16-84 %", "Z asymptotic", "chi2 fit p"]
+    titles = ["statistic", "variant", "width", "f_S", "p", "Z empirical", "16-84 %", "Z asymptotic", "fit p"]
     rows = []
     for row in table.itertuples():
         bound = bool(row.z_empirical_is_bound)
@@ -72,7 +73,7 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
                 ("> " if bound else "") + _number(row.z_empirical, ".2f"),
                 f"{_number(row.z_empirical_q16, '.2f')} .. {_number(row.z_empirical_q84, '.2f')}",
                 _number(row.z_asymptotic, ".2f"),
-                _number(row.chi2_ks_p, ".2g"),
+                _number(row.asymptotic_ks_p, ".2g"),
             ]
         )
     return titles, rows

@@ -8,16 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy.stats import kstest
+from scipy.stats import kstest, norm
 
-from autoscidact.inference.combine import average_p, combined_p, uncalibrated_p
+from autoscidact.inference.combine import RULES, average_p, combined_p, uncalibrated_p
 from autoscidact.inference.pvalues import empirical_p
 
 Array = NDArray[np.float64]
-
-
-def smallest_p(p: Array) -> Array:
-    return p.min(axis=-1)
 
 
 def literal(row: Array, null: Array, rule: Callable[[Array], Array]) -> float:
@@ -25,10 +21,10 @@ def literal(row: Array, null: Array, rule: Callable[[Array], Array]) -> float:
     rows = np.vstack([row, null])
     n = len(rows)
     local = np.array(
-        [[sum(rows[k, j] >= rows[i, j] for k in range(n)) / n for j in range(rows.shape[1])] for i in range(n)]
+        [[(sum(rows[k, j] >= rows[i, j] for k in range(n)) - 0.5) / n for j in range(rows.shape[1])] for i in range(n)]
     )
     score = [float(rule(p)) for p in local]
-    return sum(s <= score[0] * (1 + 1e-12) for s in score) / n
+    return sum(s <= score[0] + 1e-12 * abs(score[0]) for s in score) / n
 
 
 tables = st.tuples(st.integers(2, 12), st.integers(1, 4)).flatmap(
@@ -36,7 +32,7 @@ tables = st.tuples(st.integers(2, 12), st.integers(1, 4)).flatmap(
 )
 
 
-@pytest.mark.parametrize("rule", [average_p, smallest_p])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @settings(max_examples=150, deadline=None)
 @given(table=tables)
 def test_against_literal_ranking(rule: Callable[[Array], Array], table: Array) -> None:
@@ -59,7 +55,7 @@ def correlated(n: int, variants: int, correlation: float, seed: int = 0) -> Arra
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.7, 0.999])
-@pytest.mark.parametrize("rule", [average_p, smallest_p])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_exchangeable_rows_give_exactly_uniform_p(rule: Callable[[Array], Array], correlation: float) -> None:
     """Whichever of n + 1 exchangeable rows is the observed one, all others being null.
 
@@ -71,8 +67,8 @@ def test_exchangeable_rows_give_exactly_uniform_p(rule: Callable[[Array], Array]
     rows = correlated(n, 3, correlation)
     p = leave_one_out(rows, rule)
     ranks = np.array([[np.sum(rows[:, j] >= rows[i, j]) for j in range(3)] for i in range(n)]) / n
-    score = rule(ranks)
-    expected = np.array([np.sum(score <= s * (1 + 1e-12)) for s in score]) / n
+    score = rule(ranks - 0.5 / n)
+    expected = np.array([np.sum(score <= s + 1e-12 * abs(s)) for s in score]) / n
     np.testing.assert_allclose(p, expected, rtol=1e-14)
     at_or_below = np.array([np.sum(p <= k / n * (1 + 1e-12)) for k in range(1, n + 1)])
     assert (at_or_below <= np.arange(1, n + 1)).all()
@@ -88,16 +84,38 @@ def test_without_ties_every_p_occurs_once() -> None:
     np.testing.assert_allclose(np.sort(p), np.arange(1, 61) / 60, rtol=1e-14)
 
 
-def test_one_variant_is_the_plain_empirical_p() -> None:
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_one_variant_is_the_plain_empirical_p(rule: Callable[[Array], Array]) -> None:
     rng = np.random.default_rng(0)
     t, null = rng.normal(size=(30, 1)), rng.normal(size=(80, 1))
-    np.testing.assert_allclose(combined_p(t, null), empirical_p(t[:, 0], null[:, 0]))
+    np.testing.assert_allclose(combined_p(t, null, rule), empirical_p(t[:, 0], null[:, 0]))
 
 
-def test_a_variant_twice_changes_nothing() -> None:
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_variant_twice_changes_nothing(rule: Callable[[Array], Array]) -> None:
     rng = np.random.default_rng(0)
     t, null = rng.normal(size=(30, 1)), rng.normal(size=(80, 1))
-    np.testing.assert_allclose(combined_p(np.tile(t, 5), np.tile(null, 5)), combined_p(t, null))
+    np.testing.assert_allclose(combined_p(np.tile(t, 5), np.tile(null, 5), rule), combined_p(t, null, rule))
+
+
+def test_rules_by_hand() -> None:
+    p = np.array([0.02, 0.3, 0.5])
+    z = norm.isf(p)
+    assert RULES["average_p"](p) == pytest.approx(0.82 / 3)
+    assert RULES["average_z"](p) == pytest.approx(-z.mean())
+    assert RULES["min_p"](p) == 0.02
+    assert RULES["product_p"](p) == pytest.approx(np.log(0.02 * 0.3 * 0.5))
+    assert RULES["smooth_max"](p) == pytest.approx(-np.log(np.exp(z).sum()))
+
+
+@pytest.mark.parametrize("rule", set(RULES) - {"average_p", "average_z"})
+def test_one_blind_width_does_not_hide_what_another_sees(rule: str) -> None:
+    """The reason for rules beside the average: six widths, one of them far above all null toys, the rest at random."""
+    rng = np.random.default_rng(0)
+    null, t = rng.normal(size=(2000, 6)), rng.normal(size=(200, 6))
+    t[:, 2] = 50.0
+    assert np.median(combined_p(t, null, RULES[rule])) < 0.01
+    assert np.median(combined_p(t, null)) > 0.03
 
 
 @settings(max_examples=30, deadline=None)
@@ -120,11 +138,12 @@ def test_failed_null_toys_are_above_everything() -> None:
     assert combined_p(np.full((1, 4), 1e300), null).tolist() == [0.04]
 
 
-def test_a_larger_t_never_gives_a_larger_p() -> None:
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_larger_t_never_gives_a_larger_p(rule: Callable[[Array], Array]) -> None:
     rng = np.random.default_rng(5)
     null = correlated(50, 3, 0.4)
     t = correlated(40, 3, 0.4, seed=6)
-    assert (combined_p(t + rng.exponential(size=t.shape), null) <= combined_p(t, null)).all()
+    assert (combined_p(t + rng.exponential(size=t.shape), null, rule) <= combined_p(t, null, rule)).all()
 
 
 @pytest.mark.statistical

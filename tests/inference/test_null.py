@@ -8,8 +8,17 @@ from scipy.special import polygamma
 from scipy.stats import chi2, kstest, norm
 
 from autoscidact.errors import UserError
-from autoscidact.inference.null import ChiSquareNull, EmpiricalNull, check_null, log_survival
+from autoscidact.inference.null import (
+    ChiSquareNull,
+    EmpiricalNull,
+    NormalNull,
+    SignedRootNull,
+    check_null,
+    fit_asymptotic,
+    log_survival,
+)
 from autoscidact.inference.pvalues import empirical_p
+from autoscidact.statistics.contract import AsymptoticLaw
 
 
 @pytest.mark.parametrize("df", [0.3, 1.0, 7.5, 60.0, 900.0])
@@ -123,3 +132,30 @@ def test_nulls_that_cannot_calibrate() -> None:
     with pytest.raises(UserError, match="nplm q1: all 5 null toys give t=2"):
         check_null(np.full(5, 2.0), "nplm q1")
     check_null(np.array([1.0, 2.0]), "nplm q1")
+
+
+def test_normal_null_against_scipy() -> None:
+    toys = np.random.default_rng(0).normal(7.0, 3.0, 500)
+    fitted = NormalNull.fit(toys)
+    t = np.array([-5.0, 7.0, 20.0])
+    np.testing.assert_allclose(fitted.p(t), norm(toys.mean(), toys.std(ddof=1)).sf(t))
+    np.testing.assert_allclose(norm.sf(fitted.z(t)), fitted.p(t))
+    # Z stays finite where p underflows.
+    assert fitted.z(7 + 3 * 60.0) == pytest.approx(60, rel=0.15)
+    assert fitted.ks_p > 0.01
+    assert NormalNull.fit(toys**2).ks_p < 0.01
+
+
+def test_signed_root_null_undoes_the_square() -> None:
+    root = np.random.default_rng(1).normal(0.2, 1.1, 500)
+    fitted = SignedRootNull.fit(np.sign(root) * root**2)
+    expected = NormalNull.fit(root)
+    assert fitted.root.mean == pytest.approx(expected.mean)
+    np.testing.assert_allclose(fitted.z([-4.0, 0.0, 9.0]), expected.z([-2.0, 0.0, 3.0]))
+    np.testing.assert_allclose(fitted.p([-4.0, 0.0, 9.0]), expected.p([-2.0, 0.0, 3.0]))
+
+
+@pytest.mark.parametrize(("law", "family"), [("chi2", ChiSquareNull), ("normal", NormalNull)])
+def test_every_law_has_its_family(law: AsymptoticLaw, family: type) -> None:
+    toys = np.random.default_rng(2).chisquare(5, 100)
+    assert fit_asymptotic(law, toys) == family.fit(toys)

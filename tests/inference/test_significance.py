@@ -7,7 +7,7 @@ from scipy.stats import chi2, norm
 from autoscidact.errors import UserError
 from autoscidact.inference.combine import combined_p
 from autoscidact.inference.null import ChiSquareNull
-from autoscidact.inference.significance import AVERAGE_P, BEST_WIDTH, Significance, significances
+from autoscidact.inference.significance import BEST_WIDTH, COMBINED, Significance, significances
 
 NAN, INF = float("nan"), float("inf")
 
@@ -38,7 +38,7 @@ def test_one_variant_by_hand() -> None:
     assert row.z_empirical_q16 == pytest.approx(norm.isf(4 / 20))
     assert row.z_empirical_q84 == pytest.approx(norm.isf(3 / 20))
     fitted = ChiSquareNull.fit(NULL[:, 0])
-    assert (row.chi2_df, row.chi2_ks_p) == (fitted.df, fitted.ks_p)
+    assert (row.chi2_df, row.asymptotic_ks_p) == (fitted.df, fitted.ks_p)
     assert row.p_asymptotic == pytest.approx(chi2.sf(17, fitted.df))
     assert row.z_asymptotic == pytest.approx(norm.isf(chi2.sf(17, fitted.df)))
     assert row.z_asymptotic_q16 == pytest.approx(norm.isf(chi2.sf(16.5, fitted.df)))
@@ -79,27 +79,29 @@ def test_failed_toys_in_one_width_count_against_the_combination() -> None:
     null = np.column_stack([NULL, NULL])
     toys = np.array([[30.0, 30.0], [30.0, NAN], [30.0, 30.0]])
     rows = by_variant(significances("nplm", {"a": 1.0, "b": 2.0}, null, {0.1: toys}))
-    assert rows["b", 0.1].n_failed == rows[AVERAGE_P, 0.1].n_failed == 1
+    assert rows["b", 0.1].n_failed == rows["average_p", 0.1].n_failed == 1
     assert rows["a", 0.1].n_failed == 0
     expected = combined_p(np.array([[30.0, 30.0], [30.0, -INF], [30.0, 30.0]]), null)
-    assert rows[AVERAGE_P, 0.1].p_empirical == sorted(expected)[1]
-    assert rows[AVERAGE_P, 0.1].z_empirical_q16 == pytest.approx(norm.isf(max(expected)))
+    assert rows["average_p", 0.1].p_empirical == sorted(expected)[1]
+    assert rows["average_p", 0.1].z_empirical_q16 == pytest.approx(norm.isf(max(expected)))
     half = null.copy()
     half[3, 1] = NAN
     failed = by_variant(significances("nplm", {"a": 1.0, "b": 2.0}, half, {0.1: toys}))
-    assert failed[AVERAGE_P, 0.1].p_empirical >= rows[AVERAGE_P, 0.1].p_empirical
+    assert failed["average_p", 0.1].p_empirical >= rows["average_p", 0.1].p_empirical
 
 
 def test_average_p_row_is_the_median_toy_of_the_calibrated_combination() -> None:
     rng = np.random.default_rng(0)
     null, toys = rng.chisquare(8, (200, 3)), rng.chisquare(8, (41, 3)) + 6
     rows = by_variant(significances("nplm", {"a": 1.0, "b": 2.0, "c": 3.0}, null, {0.1: toys}))
-    row = rows[AVERAGE_P, 0.1]
+    row = rows["average_p", 0.1]
     p = combined_p(toys, null)
     assert row.p_empirical == np.median(p)
     assert row.z_empirical == pytest.approx(norm.isf(np.median(p)))
     assert row.z_empirical_q16 <= row.z_empirical <= row.z_empirical_q84
-    assert np.isnan([row.width, row.t_median, row.p_asymptotic, row.z_asymptotic, row.chi2_df, row.chi2_ks_p]).all()
+    assert np.isnan(
+        [row.width, row.t_median, row.p_asymptotic, row.z_asymptotic, row.chi2_df, row.asymptotic_ks_p]
+    ).all()
     assert (row.n_null, row.n_toys, row.z_empirical_is_bound) == (200, 41, False)
 
 
@@ -107,8 +109,8 @@ def test_combination_past_every_null_toy_is_a_bound() -> None:
     rng = np.random.default_rng(0)
     null = rng.chisquare(8, (99, 3))
     rows = by_variant(significances("nplm", dict.fromkeys("abc", 1.0), null, {0.1: np.full((5, 3), 1e3)}))
-    assert rows[AVERAGE_P, 0.1].z_empirical_is_bound
-    assert rows[AVERAGE_P, 0.1].p_empirical == 0.01
+    assert rows["average_p", 0.1].z_empirical_is_bound
+    assert rows["average_p", 0.1].p_empirical == 0.01
 
 
 def test_best_width_has_the_largest_asymptotic_z_over_all_fractions() -> None:
@@ -144,11 +146,19 @@ def test_no_combination_of_a_single_variant() -> None:
 def test_order_of_the_rows() -> None:
     null = np.column_stack([NULL, NULL])
     rows = significances("nplm", {"a": 1.0, "b": 2.0}, null, {0.1: null, 0.2: null})
-    assert [row.variant for row in rows] == ["a", "a", "b", "b", AVERAGE_P, AVERAGE_P, BEST_WIDTH, BEST_WIDTH]
-    assert [row.f_s for row in rows] == [0.1, 0.2] * 4
+    assert [row.variant for row in rows] == ["a", "a", "b", "b", *np.repeat(COMBINED, 2)]
+    assert [row.f_s for row in rows] == [0.1, 0.2] * (2 + len(COMBINED))
 
 
 def test_null_toys_that_cannot_calibrate_name_the_variant() -> None:
     flat = np.column_stack([NULL, np.full_like(NULL, 3.0)])
     with pytest.raises(UserError, match="nplm b: all 19 null toys give t=3"):
         significances("nplm", {"a": 1.0, "b": 2.0}, flat, {0.1: NULL})
+
+
+def test_variants_that_are_no_widths_are_not_combined() -> None:
+    null = np.column_stack([NULL, NULL])
+    rows = significances("one_class_svm", {"fpr=1%": NAN, "fpr=10%": NAN}, null, {0.1: null}, "normal")
+    assert [row.variant for row in rows] == ["fpr=1%", "fpr=10%"]
+    assert {row.asymptotic_law for row in rows} == {"normal"}
+    assert rows[0].z_asymptotic == pytest.approx((10 - 10) / NULL.std(ddof=1))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from autoscidact.errors import UserError
-from autoscidact.inference.significance import significances
+from autoscidact.inference.significance import COMBINED, significances
 from autoscidact.report.figures import draw_z_against_fraction
 from autoscidact.report.tables import overview, readable, write_csv, write_markdown, z_score_table
 from autoscidact.report.toys import write_toys
@@ -33,8 +33,9 @@ PROMISED = [
     "z_empirical_q84",
     "p_asymptotic",
     "z_asymptotic",
+    "asymptotic_law",
     "chi2_df",
-    "chi2_ks_p",
+    "asymptotic_ks_p",
 ]
 VARIANTS = {"q1": 0.1, "q50": 1.5, "q99": 4.0}
 
@@ -54,7 +55,7 @@ def table(fractions: dict[float, float] | None = None, n_null: int = 100) -> pd.
 def test_columns_and_rows() -> None:
     found = table()
     assert set(PROMISED) <= set(found.columns)
-    assert len(found) == 3 * (3 + 2)
+    assert len(found) == 3 * (3 + len(COMBINED))
     assert not found.duplicated(["statistic", "variant", "f_s"]).any()
     assert (found.dataset == "digits").all()
     assert (found.n_ref == 400).all()
@@ -104,14 +105,14 @@ def test_markdown_is_one_table(tmp_path: Path) -> None:
     write_markdown(tmp_path / "z.md", table(), "# digits: 100 null toys")
     header, blank, *lines = (tmp_path / "z.md").read_text().splitlines()
     assert (header, blank) == ("# digits: 100 null toys", "")
-    assert len(lines) == 2 + 15
+    assert len(lines) == 2 + 3 * (3 + len(COMBINED))
     assert len({line.count("|") for line in lines}) == 1
 
 
 def test_overview_has_a_row_for_each_variant_and_a_column_for_each_fraction() -> None:
     titles, rows = overview(table())
     assert titles[-3:] == ["f_S=1%", "f_S=5%", "f_S=20%"]
-    assert [row[1] for row in rows] == [*VARIANTS, "average_p", "best_width"]
+    assert [row[1] for row in rows] == [*VARIANTS, *COMBINED]
     assert rows[1][-1].startswith(">")
     assert "/" not in rows[3][-1]
 
