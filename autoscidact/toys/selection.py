@@ -1,8 +1,10 @@
 """Toys as sparse matrices: sums over a toy's events of any per-event feature are one matrix product."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
 from autoscidact.toys.sampler import ToyBatch
 
@@ -12,17 +14,57 @@ def data_matrix(toys: ToyBatch, n_events: int) -> csr_matrix:
 
     `data_matrix(toys, n) @ features` are the sums of (n, k) features over the data of every toy, (toys, k).
     """
-    return _counts(list(toys.data), n_events)
+    return _counts(toys.data, n_events)
 
 
 def reference_matrix(toys: ToyBatch, n_events: int) -> csr_matrix:
     """(1, n_events) where all toys share R, else (toys, n_events): how often R holds each event."""
-    return _counts(list(toys.reference), n_events)
+    return _counts(toys.reference, n_events)
 
 
-def _counts(rows: list[NDArray[np.int64]], n_events: int) -> csr_matrix:
+def grouped_matrix(rows: Sequence[NDArray[np.int64]], groups: NDArray[np.int64], n_groups: int) -> csr_matrix:
+    """Selections divided by group: how often each group of each selection holds each event.
+
+    Args:
+        rows: T selections of events. groups: (n_events,) 0 .. n_groups - 1 for the selected events.
+
+    Returns:
+        (T * n_groups, n_events), the groups of the first selection first.
+    """
+    columns = np.concatenate(rows)
+    place = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    # Events that were drawn twice add up.
+    return coo_matrix(
+        (np.ones(len(columns)), (place * n_groups + groups[columns], columns)),
+        shape=(len(rows) * n_groups, len(groups)),
+    ).tocsr()
+
+
+def permuted_labels(toys: ToyBatch, place: int, n_permutations: int, seed: int) -> NDArray[np.bool_]:
+    """Which of a toy's events are its data, as drawn and with the labels R and D permuted.
+
+    The permutations depend on (seed, signal fraction, index of the toy) alone, and the first
+    n are the same however many are asked for.
+
+    Args:
+        place: of the toy in the batch.
+
+    Returns:
+        (1 + n_permutations, |R| + |D|), the events being those of R followed by those of D; first row as drawn.
+    """
+    n_reference, n_data = len(toys.reference_of(place)), len(toys.data[place])
+    is_data = np.arange(n_reference + n_data) >= n_reference
+    key = (round(toys.f_s * 1e12), int(toys.index[place]), 0x9E)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    labels = np.tile(is_data, (1 + n_permutations, 1))
+    for row in labels[1:]:
+        rng.shuffle(row)
+    return labels
+
+
+def _counts(rows: Sequence[NDArray[np.int64]] | NDArray[np.int64], n_events: int) -> csr_matrix:
     lengths = np.array([len(row) for row in rows])
-    columns = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
+    columns = np.concatenate(list(rows)) if len(rows) else np.empty(0, dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     # Events that were drawn twice add up in the product as they are.
     return csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(rows), n_events))

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from autoscidact.statistics.contract import Statistic
+from autoscidact.statistics.frechet import Frechet
+from autoscidact.statistics.mahalanobis import Mahalanobis
+from autoscidact.statistics.mmd import MMD
 from autoscidact.statistics.nplm.statistic import NPLM
 from autoscidact.statistics.nplm.widths import FixedWidths, QuantileWidths
 from autoscidact.statistics.resources import Resources
@@ -23,6 +26,10 @@ STATISTICS: dict[str, Callable[[], Statistic]] = {
     "nplm, one step": lambda: NPLM(QUANTILES, newton_steps=1),
     "nplm, own centres": lambda: NPLM(QUANTILES, centers="toy"),
     "nplm, newton": lambda: NPLM(QUANTILES, solver="newton"),
+    "mahalanobis": Mahalanobis,
+    "frechet": Frechet,
+    "mmd": lambda: MMD(QUANTILES),
+    "mmd, fixed widths": lambda: MMD(FixedWidths([0.5, 2.0])),
 }
 
 
@@ -106,7 +113,7 @@ class TestStatistic:
         one, toys = prepared(name, pool), draw(pool, 0.05, 2)
         for changed, seed in (
             (pool, 1),
-            (replace(pool, labels=np.roll(pool.labels, 1)), 0),
+            (replace(pool, labels=np.where(pool.labels == "west", "north", pool.labels)), 0),
             (replace(pool, training=training), 0),
         ):
             other = STATISTICS[name]()

@@ -11,6 +11,7 @@ from autoscidact.errors import UserError
 from autoscidact.statistics.contract import AsymptoticLaw
 from autoscidact.statistics.nplm.basis import FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
+from autoscidact.statistics.nplm.centers import center_count, shared_centers
 from autoscidact.statistics.nplm.falkon_solver import FalkonSolver
 from autoscidact.statistics.nplm.memory import MemoryPlan
 from autoscidact.statistics.nplm.newton_solver import NewtonSolver
@@ -104,13 +105,12 @@ class NPLM:
         Raises:
             UserError: more centres than events.
         """
-        n_centers = math.isqrt(n_ref + n_data) if self.n_centers == "auto" else int(self.n_centers)
+        n_centers = center_count(self.n_centers, n_ref, n_data)
         available = len(pools.reference) if self.centers == "shared" else n_ref + n_data
         if not 1 <= n_centers <= available:
             raise UserError(f"nplm.n_centers={n_centers}: choose between 1 and the {available} events to draw from")
         self.widths = self.kernel.choose(pools.points[pools.reference], seed)
-        rng = np.random.default_rng(np.random.SeedSequence([seed, 0xCE]))
-        shared = rng.choice(pools.reference, n_centers, replace=False) if self.centers == "shared" else None
+        shared = shared_centers(pools, n_centers, seed) if self.centers == "shared" else None
         self._centers = shared
         problem = Problem(
             pools=pools,
