@@ -16,6 +16,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "dataset"
 ROWS = {
     "synthetic": {"n_per_class": 300},
     "digits": {},
+    "shapes": {"n_background": 1500, "n_signal": 300, "split": {"train": 0.5, "val": 0.1, "test": 0.4}},
     "custom": {"path": "TABLE", "label": "kind", "signal": "c"},
 }
 
