@@ -1,4 +1,4 @@
-"""Where `discover` gets its embedded events: a finished training, a checkpoint, or the user's own file."""
+"""Where `discover` gets its embedded events: a finished training, a checkpoint, the user's own file, or raw events."""
 
 import shlex
 import sys
@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from autoscidact.commands.dataset import load_dataset
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
 from autoscidact.embedding.checkpoint import check_matches, load
-from autoscidact.embedding.embed import embed_dataset
+from autoscidact.embedding.embed import embed_dataset, unembedded
 from autoscidact.embedding.table import EmbeddedEvents, read_embedding
 from autoscidact.errors import UserError
+
+RAW = "raw"
+"""`embedding=raw`: the events' own features."""
 
 
 def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:
@@ -23,7 +26,17 @@ def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> 
         UserError: no training of this configuration yet (says the command that makes one), a checkpoint
             that is damaged or does not fit, no signal class in the file, or nothing in it to test on.
     """
+    if config["dataset"].get("ideal_supervised"):
+        raise UserError(
+            "dataset.ideal_supervised is for train: statistic=ideal_supervised finds that embedding by itself, and no "
+            "other statistic may use it"
+        )
     events = _read_or_embed(cfg, config, device)
+    if events.provenance.get("ideal_supervised"):
+        raise UserError(
+            f"{config['embedding'] or config['checkpoint']} was trained with the signal in; only "
+            "statistic=ideal_supervised may use it, and it finds it by itself"
+        )
     source = config["embedding"] or config["checkpoint"] or training_folder(config)
     test = events.labels[events.splits == "test"]
     for kind, count in (("background", (test != events.signal).sum()), ("signal", (test == events.signal).sum())):
@@ -33,6 +46,8 @@ def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> 
 
 
 def _read_or_embed(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:
+    if config["embedding"] == RAW:
+        return unembedded(load_dataset(cfg))
     if config["embedding"] is not None:
         dataset = config["dataset"]
         events = read_embedding(config["embedding"], label=dataset.get("label"), signal=dataset.get("signal"))
@@ -60,7 +75,7 @@ def _unless_changed(cfg: DictConfig, config: Mapping[str, Any], events: Embedded
     # A file whose content was replaced has the same path, so the same folder: only the events tell.
     path = config["dataset"].get("path")
     if path is not None and Path(path).expanduser().exists():
-        dataset = instantiate(cfg.dataset)
+        dataset = load_dataset(cfg)
         if events.provenance["dataset"]["fingerprint"] != dataset.fingerprint:
             raise UserError(
                 f"{path} has changed since the training in {training_folder(config)}, which is of other events; "
@@ -71,9 +86,26 @@ def _unless_changed(cfg: DictConfig, config: Mapping[str, Any], events: Embedded
 
 def _from_checkpoint(cfg: DictConfig, config: Mapping[str, Any], path: Path, device: str) -> EmbeddedEvents:
     checkpoint = load(path, trusted=[config["encoder"]["_target_"]])
-    dataset = instantiate(cfg.dataset)
+    dataset = load_dataset(cfg)
     check_matches(checkpoint, dataset, config["encoder"]["dim"])
     return embed_dataset(checkpoint, dataset, device=device)
+
+
+def ideal_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:
+    """The same events as `embedded_events`, embedded with the signal in the training.
+
+    Raises:
+        UserError: there is no such training (says the command that makes one).
+    """
+    if config["embedding"] is not None:
+        raise UserError(f"ideal_supervised needs events it can embed anew, not embedding={config['embedding']}")
+    ideal = {**config, "checkpoint": None, "dataset": {**config["dataset"], "ideal_supervised": True}}
+    folder = training_folder(ideal)
+    if not (folder / CHECKPOINT).is_file():
+        raise UserError(
+            f"no finished training with the signal in; make one with `{train_command()} dataset.ideal_supervised=true`"
+        )
+    return _read_or_embed(cfg, ideal, device)
 
 
 def train_command() -> str:

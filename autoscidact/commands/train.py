@@ -1,13 +1,15 @@
 """Train the contrastive embedding of a dataset, without its signal class.
 
-A finished training is reused: the same command does nothing a second time. An interrupted
-one resumes.
+dataset.ideal_supervised=true trains with the signal in, for the comparison of that name in
+`discover`; no other statistic takes such an embedding. A finished training is reused: the same
+command does nothing a second time. An interrupted one resumes.
 
 Examples:
     autoscidact train dataset=digits
     autoscidact train dataset=synthetic encoder.dim=8 seed=3
     autoscidact train dataset=custom dataset.path=events.csv dataset.label=class dataset.signal=new
     autoscidact train -m dataset=synthetic,digits seed=0,1,2
+    autoscidact train dataset=synthetic dataset.ideal_supervised=true
 """
 
 import json
@@ -18,9 +20,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from autoscidact.commands.compute import choose_device, use_threads
-from autoscidact.commands.configuration import plain, random_seed, record_yaml
+from autoscidact.commands.configuration import plain, random_seed, record_yaml, switch
+from autoscidact.commands.dataset import load_dataset
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
-from autoscidact.data.contract import Dataset
+from autoscidact.data.contract import SPLITS
+from autoscidact.data.label_noise import mislabel
 from autoscidact.embedding.checkpoint import check_matches, load
 from autoscidact.embedding.embed import embed_dataset
 from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
@@ -38,7 +42,8 @@ def run(cfg: DictConfig) -> Path:
     device = choose_device(config["device"])
     use_threads(config["threads"])
     folder = make_folder(training_folder(config))
-    dataset: Dataset = instantiate(cfg.dataset)
+    dataset = load_dataset(cfg)
+    ideal = switch("dataset.ideal_supervised", config["dataset"]["ideal_supervised"])
     checkpoint = folder / CHECKPOINT
     if config["trainer"]["devices"] not in (1, "1", "auto") and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ):
         raise UserError(
@@ -46,10 +51,15 @@ def run(cfg: DictConfig) -> Path:
             "this command starts only one"
         )
     if not checkpoint.is_file():
-        train_split, val_split = dataset.subset("train", "background"), dataset.subset("val", "background")
+        noise = config["dataset"]["label_noise"]
+        train_split, val_split = (
+            mislabel(dataset.subset(name, "all" if ideal else "background"), noise, config["seed"])
+            for name in SPLITS[:2]
+        )
         print(
             f"{dataset.name}: {len(train_split)} training and {len(val_split)} validation events of "
-            f"{len(dataset.events.classes) - 1} background classes, signal {dataset.signal} held out"
+            f"{len(dataset.events.classes) - 1} background classes, signal {dataset.signal} "
+            + ("IN THE TRAINING (ideal supervised)" if ideal else "held out")
         )
         if config["loss"]["name"] == "simclr" and config["loss"]["lambda_ce"] > 0:
             print("simclr needs no labels, but loss.lambda_ce > 0 uses them; loss.lambda_ce=0 is label-free")
@@ -67,6 +77,7 @@ def run(cfg: DictConfig) -> Path:
             dataset_name=dataset.name,
             dataset_fingerprint=dataset.fingerprint,
             logger=LoggerSettings(**config["logger"]),
+            ideal_supervised=ideal,
         )
         print(f"trained in {result.seconds:.1f} s, best epoch {result.best_epoch}")
     else:

@@ -93,8 +93,7 @@ def _choices(folder: Path, name: str) -> Iterator[tuple[str, Any]]:
             if entry != "_self_":
                 yield from _choices(folder, entry)
         else:
-            yield from (
-                (group.removeprefix("optional ").strip(), option)
-                for group, option in entry.items()
-                if group != "hydra" and not group.startswith("override ")
-            )
+            for group, option in entry.items():
+                name = group.removeprefix("optional ").removeprefix("override ").strip()
+                if not name.startswith("hydra"):
+                    yield name, option

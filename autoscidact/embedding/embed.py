@@ -64,3 +64,19 @@ def embed_dataset(
             },
         },
     )
+
+
+def unembedded(dataset: Dataset) -> EmbeddedEvents:
+    """Every event as it is, its features in a row: to compare with, or for data that are of few dimensions already."""
+    events = dataset.events
+    points = events.features.reshape(len(events), -1)
+    return EmbeddedEvents(
+        points=points,
+        labels=np.array(events.classes)[events.labels],
+        ids=events.ids,
+        weights=events.weights,
+        splits=np.array(SPLITS)[dataset.split],
+        signal=dataset.signal,
+        axes=events.feature_names or tuple(f"x{i}" for i in range(points.shape[1])),
+        provenance={"raw": True, "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint}},
+    )

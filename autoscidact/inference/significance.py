@@ -123,22 +123,49 @@ def _one(
     )
 
 
+def permutation_significances(
+    statistic: str, variants: Mapping[str, float], p: Mapping[float, NDArray[np.float64]], n_permutations: int
+) -> list[Significance]:
+    """Rows of a statistic that each toy calibrates itself, by permuting which of its events are data.
+
+    Args:
+        variants: name to kernel width. p: signal fraction to (m, variants) permutation p. n_permutations: of each toy.
+    """
+    return [
+        _from_p(statistic, variant, width, f_s, values[:, i], n_permutations)
+        for i, (variant, width) in enumerate(variants.items())
+        for f_s, values in p.items()
+    ]
+
+
 def _combined(statistic: str, rule: str, f_s: float, null: NDArray[np.float64], t: NDArray[np.float64]) -> Significance:
-    failed = np.isnan(t).any(axis=1)
     p = combined_p(np.where(np.isnan(t), -np.inf, t), null, RULES[rule])
-    low, median, high = np.quantile(p, [0.16, 0.5, 0.84], method="nearest")
+    return _from_p(statistic, rule, NAN, f_s, p, len(null), np.asarray(np.isnan(t).any(axis=1)))
+
+
+def _from_p(
+    statistic: str,
+    variant: str,
+    width: float,
+    f_s: float,
+    p: NDArray[np.float64],
+    n_null: int,
+    failed: NDArray[np.bool_] | None = None,
+) -> Significance:
+    failed = np.isnan(p) if failed is None else failed
+    low, median, high = np.quantile(np.where(np.isnan(p), 1.0, p), [0.16, 0.5, 0.84], method="nearest")
     return Significance(
         statistic=statistic,
-        variant=rule,
-        width=NAN,
+        variant=variant,
+        width=width,
         f_s=f_s,
-        n_null=len(null),
-        n_toys=len(t),
+        n_null=n_null,
+        n_toys=len(p),
         n_failed=int(failed.sum()),
         t_median=NAN,
         p_empirical=float(median),
         z_empirical=float(z_from_p(median)),
-        z_empirical_is_bound=bool(median <= resolution(len(null)) * (1 + 1e-12)),
+        z_empirical_is_bound=bool(median <= resolution(n_null) * (1 + 1e-12)),
         z_empirical_q16=float(z_from_p(high)),
         z_empirical_q84=float(z_from_p(low)),
         p_asymptotic=NAN,

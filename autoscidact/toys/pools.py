@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -116,15 +116,7 @@ def build_pools(
         raise UserError("the embedding holds NaN or infinite values; train again, or remove those events")
     background, signal = np.flatnonzero(~is_signal), np.flatnonzero(is_signal)
     _check_sizes(len(background), n_ref, n_data)
-    mean = np.average(points[background], axis=0, weights=weights[background])
-    scale = np.sqrt(np.average((points[background] - mean) ** 2, axis=0, weights=weights[background]))
-    flat = ~(scale > 1e-12 * np.maximum(1.0, np.abs(mean)))
-    if flat.all():
-        raise UserError("every axis of the embedding is constant over the background; the encoder has collapsed")
-    if flat.any():
-        axes = ", ".join(map(str, np.flatnonzero(flat)))
-        warnings.warn(f"axes {axes} of the embedding are constant over the background", UserWarning, stacklevel=2)
-        scale = np.where(flat, 1.0, scale)
+    mean, scale = _standardisation(points, weights, background)
     if resample_reference:
         reference = background
     else:
@@ -142,12 +134,25 @@ def build_pools(
             stacklevel=2,
         )
     standardised = (points - mean) / scale
-    if training is not None:
-        moved = (np.asarray(training.points, dtype=np.float64) - mean) / scale
-        training = LabelledPoints(moved, training.is_signal, training.weights)
+    moved = _moved(training, mean, scale)
     return Pools(
-        standardised, ids, np.asarray(weights, float), reference, background, signal, mean, scale, labels, training
+        standardised, ids, np.asarray(weights, float), reference, background, signal, mean, scale, labels, moved
     )
+
+
+def with_points(pools: Pools, points: NDArray[np.floating], training: LabelledPoints | None) -> Pools:
+    """The same pools of the same events seen by another embedding: toys hold the same events.
+
+    Args:
+        points: (n, d') the events of the pools in their order, not standardised.
+        training: labelled events outside the pools in the same units, or None.
+    """
+    known = np.union1d(pools.reference, pools.background)
+    is_signal = np.ones(len(points), dtype=bool)
+    is_signal[known] = False
+    mean, scale = _standardisation(points, pools.weights, np.flatnonzero(~is_signal))
+    moved = (np.asarray(points, dtype=np.float64) - mean) / scale
+    return replace(pools, points=moved, mean=mean, scale=scale, training=_moved(training, mean, scale))
 
 
 def fitting_sizes(n_background: int) -> tuple[int, int]:
@@ -171,6 +176,31 @@ def check_disjoint(**ids: NDArray[np.int64]) -> None:
                     f"{first} and {second} share {len(common)} events (id {common[0]}, ...); "
                     "they must be disjoint for the calibration to hold"
                 )
+
+
+def _standardisation(
+    points: NDArray[np.floating], weights: NDArray[np.float64], background: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    points = np.asarray(points, dtype=np.float64)
+    mean = np.average(points[background], axis=0, weights=weights[background])
+    scale = np.sqrt(np.average((points[background] - mean) ** 2, axis=0, weights=weights[background]))
+    flat = ~(scale > 1e-12 * np.maximum(1.0, np.abs(mean)))
+    if flat.all():
+        raise UserError("every axis of the embedding is constant over the background; the encoder has collapsed")
+    if flat.any():
+        axes = ", ".join(map(str, np.flatnonzero(flat)))
+        warnings.warn(f"axes {axes} of the embedding are constant over the background", UserWarning, stacklevel=2)
+        scale = np.where(flat, 1.0, scale)
+    return mean, scale
+
+
+def _moved(
+    training: LabelledPoints | None, mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> LabelledPoints | None:
+    if training is None:
+        return None
+    points = (np.asarray(training.points, dtype=np.float64) - mean) / scale
+    return LabelledPoints(points, training.is_signal, training.weights)
 
 
 def _check_sizes(n_background: int, n_ref: int, n_data: int) -> None:

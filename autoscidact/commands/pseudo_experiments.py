@@ -1,0 +1,101 @@
+"""From embedded events and settings to the pools and the definition of toys that a run is about."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autoscidact.commands.configuration import as_list, switch, whole_number
+from autoscidact.embedding.table import EmbeddedEvents
+from autoscidact.errors import UserError
+from autoscidact.toys.pools import LabelledPoints, Pools, build_pools, check_disjoint, fitting_sizes, with_points
+from autoscidact.toys.sampler import ToyDefinition, check_signal_fraction
+
+
+def pools_of(events: EmbeddedEvents, toys: Mapping[str, Any], seed: int) -> tuple[Pools, ToyDefinition]:
+    """Pools of the test split, and what defines the toys drawn from them.
+
+    Args:
+        events: with a signal class and all their splits. toys: as `checked_toys` gives them.
+
+    Raises:
+        UserError: splits that share events, or too few events.
+    """
+    known = {split: events.ids[events.splits == split] for split in ("train", "val", "test")}
+    check_disjoint(training=known["train"], validation=known["val"], toys=known["test"])
+    pool = events.take(events.splits == "test")
+    is_signal = pool.labels == events.signal
+    fit_ref, fit_data = fitting_sizes(int((~is_signal).sum()))
+    n_ref = fit_ref if toys["n_ref"] == "auto" else toys["n_ref"]
+    n_data = fit_data if toys["n_data"] == "auto" else toys["n_data"]
+    resample = toys["resample_reference"]
+    pools = build_pools(
+        pool.points,
+        pool.ids,
+        pool.weights,
+        is_signal,
+        n_ref,
+        n_data,
+        resample,
+        seed,
+        labels=pool.labels,
+        training=labelled_points(events),
+    )
+    return pools, ToyDefinition(pools.fingerprint, n_ref, n_data, resample, toys["poisson"], seed)
+
+
+def same_pools(pools: Pools, events: EmbeddedEvents) -> Pools:
+    """The pools' events as another embedding of the same dataset sees them."""
+    test = events.take(events.splits == "test")
+    order = np.argsort(test.ids)
+    place = order[np.searchsorted(test.ids[order], pools.ids)]
+    if not np.array_equal(test.ids[place], pools.ids):
+        raise UserError("the embedding with the signal in the training is of other events; train it again")
+    return with_points(pools, test.points[place], labelled_points(events))
+
+
+def labelled_points(events: EmbeddedEvents) -> LabelledPoints | None:
+    """The events outside the test split; None if there are none."""
+    rest = events.take(events.splits != "test")
+    if not len(rest):
+        return None
+    return LabelledPoints(rest.points.astype(np.float64), rest.labels == events.signal, rest.weights)
+
+
+def checked_toys(toys: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the toys, with numbers and switches that are some. Raises UserError naming the key."""
+    checked = dict(toys)
+    for name, least in (("n_ref", 1), ("n_data", 1), ("n_null", 2), ("n_signal", 1), ("n_permutations", 0)):
+        if not (toys[name] == "auto" and name in ("n_ref", "n_data")):
+            checked[name] = whole_number(f"toys.{name}", toys[name], least)
+    for name in ("resample_reference", "poisson"):
+        checked[name] = switch(f"toys.{name}", toys[name])
+    return checked
+
+
+def signal_fractions(value: Any) -> list[float]:
+    """f_s as a sorted list of different fractions. Raises UserError for what is none."""
+    try:
+        fractions = sorted({float(f_s) for f_s in as_list(value)})
+    except (TypeError, ValueError) as error:
+        raise UserError(f"f_s={value}: give a number or a list of numbers, as f_s=[0.005,0.01]") from error
+    if not fractions:
+        raise UserError("f_s is an empty list; give at least one signal fraction")
+    for f_s in fractions:
+        if not (0.0 <= f_s <= 1.0 and np.isfinite(f_s)):
+            raise UserError(f"f_s={f_s:g} is not a fraction: choose values from 0 to 1")
+    return fractions
+
+
+def check_fractions(pools: Pools, fractions: list[float], n_data: int, poisson: bool) -> None:
+    """Raises UserError where the pool holds too little signal; warns of fractions that round to none."""
+    for f_s in fractions:
+        check_signal_fraction(pools, n_data, f_s)
+        if f_s > 0 and round(f_s * n_data) == 0 and not poisson:
+            warnings.warn(
+                f"f_s={f_s:g} of |D|={n_data} rounds to no signal event at all; raise f_s or toys.n_data, "
+                "or use toys.poisson=true",
+                UserWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,141 @@
+"""Finished discoveries as they lie on disk: found, read, and checked to be whole."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from autoscidact.errors import UserError
+from autoscidact.report.tables import COLUMNS
+
+TABLE, TOYS, RECORD = "z_scores.csv", "toys.parquet", "run.json"
+TOY_COLUMNS = ("statistic", "variant", "f_s", "role", "toy", "t")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One discovery.
+
+    Attributes:
+        folder: where it lies, as given.
+        dataset: as in the table.
+        table: z_scores.csv. toys: toys.parquet.
+        record: run.json: command, config, seed, versions and what the run stands on.
+    """
+
+    folder: Path
+    dataset: str
+    table: pd.DataFrame
+    toys: pd.DataFrame
+    record: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's name, a hash of what decides the run."""
+        return self.folder.name or str(self.folder)
+
+    @property
+    def statistics(self) -> list[str]:
+        """Those in the table, in its order."""
+        return [str(name) for name in self.table.statistic.unique()]
+
+    @cached_property
+    def checksums(self) -> dict[str, str]:
+        """File to the first 16 hex digits of its SHA-256."""
+        return {
+            name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest()[:16] for name in (TABLE, TOYS, RECORD)
+        }
+
+
+def find_runs(folders: Sequence[Path]) -> list[Path]:
+    """Folders of discoveries: each of `folders` that is one, and those below the others, sorted.
+
+    A run that was named itself must be finished; one that was only found is passed over with a warning.
+
+    Raises:
+        UserError: a folder is not there, or holds no discovery.
+    """
+    found: dict[Path, None] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"runs: {folder} is not a folder; give finished discoveries, or a folder above some")
+        if any((folder / name).exists() for name in (TABLE, TOYS)):
+            found[folder] = None
+            continue
+        below = sorted({path.parent for name in (TABLE, TOYS) for path in folder.rglob(name)})
+        for path in below:
+            if (path / RECORD).is_file():
+                found[path] = None
+            else:
+                warnings.warn(f"{path} has no {RECORD}: not finished, passed over", UserWarning, stacklevel=2)
+        if not below:
+            raise UserError(f"runs: there is no finished discovery in {folder}; make one with `autoscidact discover`")
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
+
+
+def read_run(folder: Path) -> Run:
+    """Reads one discovery.
+
+    Raises:
+        UserError: names the file that is missing, damaged, or of another version.
+    """
+    for name in (TABLE, TOYS, RECORD):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name} is missing; the same discover command makes it again")
+    table = _table(folder / TABLE)
+    toys = _toys(folder / TOYS)
+    record = _record(folder / RECORD)
+    return Run(folder, str(table.dataset.iloc[0]), table, toys, record)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype={"dataset": str, "statistic": str, "variant": str}, keep_default_na=True)
+    except (OSError, ValueError) as error:  # pandas' own errors and UnicodeDecodeError are ValueErrors
+        raise UserError(_damaged(path, str(error))) from error
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise UserError(
+            f"{path} lacks {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}: damaged, or of another "
+            "version; the same discover command makes it again from the toys that are stored"
+        )
+    if not len(table) or table[["dataset", "statistic", "variant", "f_s", "n_null"]].isna().any(axis=None):
+        raise UserError(_damaged(path, "rows are empty"))
+    if table.dataset.nunique() != 1:
+        raise UserError(_damaged(path, f"it holds several datasets, {', '.join(table.dataset.unique()[:3])}"))
+    for name in ("width", "f_s", "z_empirical", "z_asymptotic", "n_null", "n_ref", "n_data"):
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise UserError(_damaged(path, f"column {name} holds other things than numbers"))
+    if not pd.api.types.is_bool_dtype(table.z_empirical_is_bound):
+        raise UserError(_damaged(path, "column z_empirical_is_bound holds other things than True and False"))
+    table["asymptotic_law"] = table.asymptotic_law.fillna("-").replace("", "-").astype(str)
+    return table
+
+
+def _toys(path: Path) -> pd.DataFrame:
+    try:
+        toys = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises many kinds for a file that is none of its own
+        raise UserError(_damaged(path, str(error))) from error
+    if missing := [name for name in TOY_COLUMNS if name not in toys]:
+        raise UserError(_damaged(path, f"there is no column {', '.join(missing)}"))
+    return toys
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(_damaged(path, str(error))) from error
+    if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
+        raise UserError(_damaged(path, "it holds no configuration"))
+    return record
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} is damaged ({' '.join(why.split())[:120]}); the same discover command makes it again"

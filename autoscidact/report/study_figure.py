@@ -1,0 +1,165 @@
+"""Figures of a study: Z against what was scanned, f_S needed for 3 sigma, or every kernel width."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoscidact.inference.pvalues import resolution, z_from_p
+from autoscidact.inference.significance import COMBINED
+from autoscidact.report.runs import Run
+from autoscidact.report.style import (
+    GREY,
+    STATISTICS,
+    figure_style,
+    fraction_axis,
+    new_figure,
+    statistic_style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WELL_SEEN = 3.0
+"""Z at which a test is neither blind nor saturated: f_S is chosen to come near it (App. B.3 of AutoSciDACT)."""
+
+
+@figure_style()
+def draw_scan(title: str, z: pd.DataFrame, thresholds: pd.DataFrame, keys: Sequence[str]) -> "Figure":
+    """Z at one f_S against the first scanned key and, where there are any, f_S needed for 3 sigma below it.
+
+    Args:
+        z, thresholds: as `study_tables` makes them. keys: those that were scanned.
+    """
+    rows = z[z.f_s == shown_fraction(z)]
+    panels = 1 + bool(len(thresholds))
+    figure = new_figure(1.2 + 2.9 * panels)
+    axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
+    others = [str(name) for name in z.statistic.unique()]
+    for (label, statistic), group in _series(rows, keys):
+        style = statistic_style(statistic, others)
+        line = {"raw": ":"}.get(str(group.arm.iloc[0]), style.line)
+        hollow = "white" if str(group.arm.iloc[0]) == "raw" else style.color
+        axes[0].errorbar(
+            _places(group, rows, keys),
+            group.z.to_numpy(dtype=float),
+            group.error.to_numpy(dtype=float),
+            color=style.color,
+            marker=style.marker,
+            mfc=hollow,
+            ls=line,
+            lw=1.3,
+            ms=6,
+            capsize=2,
+            label=label,
+        )
+    axes[0].axhline(0, color=GREY, lw=0.6)
+    axes[0].set_ylabel(rf"$Z$ ($\sigma$) at $f_S$ = {100 * rows.f_s.iloc[0]:g} %")
+    for (_, statistic), group in _series(thresholds, keys) if len(thresholds) else ():
+        style = statistic_style(statistic, others)
+        known = group[group.bound == ""]
+        low = (known.f_s_3_sigma - known.low).clip(lower=0)
+        high = (known.high.replace(np.inf, np.nan).fillna(known.f_s_3_sigma) - known.f_s_3_sigma).clip(lower=0)
+        axes[1].errorbar(
+            _places(known, rows, keys),
+            100 * known.f_s_3_sigma.to_numpy(dtype=float),
+            100 * np.array([low, high]),
+            color=style.color,
+            marker=style.marker,
+            ls=style.line,
+            lw=1.3,
+            ms=6,
+            capsize=2,
+        )
+    if len(thresholds):
+        axes[1].set_ylabel(r"$f_S$ for 3$\sigma$ (%)")
+    for one in axes:
+        _scan_axis(one, rows, keys)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    axes[0].set_title(title, fontsize=10, loc="left", wrap=True)
+    return figure
+
+
+@figure_style()
+def draw_widths(title: str, runs: Sequence[Run]) -> "Figure":
+    """Asymptotic and empirical Z of every kernel width against f_S, as Fig. 9 and 10 of AutoSciDACT."""
+    table = pd.concat([run.table for run in runs])
+    table = table[table.statistic == "nplm"]
+    figure = new_figure(7.6)
+    axes = figure.subplots(2, 1)
+    widths = [str(name) for name in table.variant.unique() if name not in COMBINED]
+    # Ordered from narrow to wide: a sequence that grey-scale and colour-blind readers can follow.
+    import matplotlib
+
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, len(widths)))
+    markers = "osDvPX<>h*"
+    for one, kind in zip(axes, ("asymptotic", "empirical"), strict=True):
+        for place, variant in enumerate(widths):
+            rows = table[table.variant == variant].sort_values("f_s")
+            marker = markers[place % len(markers)]
+            one.plot(100 * rows.f_s, rows[f"z_{kind}"], color=colors[place], marker=marker, ms=5, label=variant)
+        one.set_ylabel(rf"{kind} $Z$ ($\sigma$)")
+        fraction_axis(one, sorted(table.f_s.unique()))
+    for rule, line in (("min_p", "-"), ("average_p", "--")):
+        rows = table[table.variant == rule].sort_values("f_s")
+        axes[1].plot(100 * rows.f_s, rows.z_empirical, color="black", ls=line, lw=1.8, label=rule.replace("_", " "))
+    limit = float(z_from_p(resolution(int(table.n_null.min()))))
+    axes[1].axhline(limit, color=GREY, ls=":", lw=1.2, label=f"resolution of {int(table.n_null.min())} null toys")
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    axes[0].set_title(title, fontsize=10, loc="left", wrap=True)
+    return figure
+
+
+def shown_fraction(z: pd.DataFrame) -> float:
+    """The f_s at which the first statistic is best seen without being saturated."""
+    first = z[z.statistic == z.statistic.iloc[0]]
+    distance = (first.z.clip(upper=50) - WELL_SEEN).abs().groupby(first.f_s).mean()
+    return float(distance.idxmin())
+
+
+def _series(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """Lines of a figure: arm, statistic and every scanned key but the first."""
+    arms = table.arm.nunique() > 1
+    found = []
+    for names, group in table.groupby(["arm", "statistic", *keys[1:]], sort=False):
+        arm, statistic, *values = names
+        label = STATISTICS[statistic].label if statistic in STATISTICS else str(statistic)
+        parts = [label, *([str(arm)] if arms else []), *map(str, values)]
+        found.append(((", ".join(parts), str(statistic)), group))
+    return found
+
+
+def _places(group: pd.DataFrame, rows: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.float64]:
+    if not keys:
+        return np.zeros(len(group))
+    if _is_number(rows[keys[0]]):
+        return group[keys[0]].to_numpy(dtype=float)
+    order = list(dict.fromkeys(rows[keys[0]]))
+    return np.array([order.index(value) for value in group[keys[0]]], dtype=float)
+
+
+def _scan_axis(axes: "Axes", rows: pd.DataFrame, keys: Sequence[str]) -> None:
+    if not keys:
+        axes.set_xticks([])
+        return
+    axes.set_xlabel(keys[0])
+    values = rows[keys[0]]
+    if not _is_number(values):
+        names = list(dict.fromkeys(values))
+        axes.set_xticks(range(len(names)), [str(name) for name in names])
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        return
+    ticks = sorted({float(value) for value in values})
+    if ticks[0] > 0 and ticks[-1] / ticks[0] > 8:
+        axes.set_xscale("log")
+        axes.minorticks_off()
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+
+
+def _is_number(values: pd.Series) -> bool:
+    return all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values)
