@@ -21,7 +21,8 @@ class Permutes(Statistic, Protocol):
         """t of shape (toys, 1 + n_permutations, variants), labels as drawn first.
 
         The permutations are a pure function of (seed, signal fraction, index of the toy), see
-        `autoscidact.toys.selection.permuted_labels`.
+        `autoscidact.toys.selection.permuted_labels`. Events that play a part of their own in the statistic
+        keep their label, such as Nystrom centres that always are in R.
         """
         ...
 

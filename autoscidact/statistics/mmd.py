@@ -49,7 +49,7 @@ class MMD:
     def __init__(
         self, kernel: KernelWidths, n_centers: int | Literal["auto"] = "auto", tolerance: float = 1e-10
     ) -> None:
-        if n_centers != "auto" and not isinstance(n_centers, int):
+        if n_centers != "auto" and (isinstance(n_centers, bool) or not isinstance(n_centers, int)):
             raise UserError(f"mmd.n_centers={n_centers}: give a whole number, or auto for sqrt(|R|+|D|)")
         if not (isinstance(tolerance, float) and 0 < tolerance < 1):
             raise UserError(f"mmd.tolerance={tolerance}: give a number above 0 and below 1")
@@ -59,6 +59,7 @@ class MMD:
         self._definition: dict[str, object] = {}
         self._embedding: MeanEmbedding | None = None
         self._resampled, self._seed = False, 0
+        self._held: NDArray[np.int64] | None = None
         self._tally = Tally()
 
     @property
@@ -82,9 +83,11 @@ class MMD:
             raise UserError(f"mmd.n_centers={n_centers}: choose between 1 and the {available} events to draw from")
         self.widths = self.kernel.choose(pools.points[pools.reference], seed)
         self._resampled, self._seed = pools.resampled, seed
+        centers = shared_centers(pools, n_centers, seed)
+        self._held = None if pools.resampled else centers
         self._embedding = MeanEmbedding(
             pools.points,
-            shared_centers(pools, n_centers, seed),
+            centers,
             list(self.widths.values()),
             self.tolerance,
             pools.reference,
@@ -123,6 +126,9 @@ class MMD:
     def permuted(self, toys: ToyBatch, n_permutations: int) -> NDArray[np.float64]:
         """t of each toy as it is, and with the labels R and D of its events permuted.
 
+        Events of a fixed R that are centres stay in R. In R as drawn every centre meets itself, k = 1; moved to
+        the smaller D it would weigh more, and narrow widths would find hardly any toy anomalous.
+
         Returns:
             (toys, 1 + n_permutations, widths), as it is first.
         """
@@ -130,7 +136,7 @@ class MMD:
         for place in range(len(toys)):
             reference, data = toys.reference_of(place), toys.data[place]
             features = embedding.features(np.concatenate([reference, data]))
-            labels = permuted_labels(toys, place, n_permutations, self._seed)
+            labels = permuted_labels(toys, place, n_permutations, self._seed, self._held)
             sums = (torch.from_numpy(labels).float() @ features).double().numpy()
             rest = features.sum(0, dtype=torch.float64).numpy() - sums
             result.append(self._squares(sums / len(data) - rest / len(reference)))

@@ -40,7 +40,9 @@ def grouped_matrix(rows: Sequence[NDArray[np.int64]], groups: NDArray[np.int64],
     ).tocsr()
 
 
-def permuted_labels(toys: ToyBatch, place: int, n_permutations: int, seed: int) -> NDArray[np.bool_]:
+def permuted_labels(
+    toys: ToyBatch, place: int, n_permutations: int, seed: int, held: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
     """Which of a toy's events are its data, as drawn and with the labels R and D permuted.
 
     The permutations depend on (seed, signal fraction, index of the toy) alone, and the first
@@ -48,17 +50,18 @@ def permuted_labels(toys: ToyBatch, place: int, n_permutations: int, seed: int) 
 
     Args:
         place: of the toy in the batch.
+        held: events that keep their label: those that play a part of their own in the statistic.
 
     Returns:
         (1 + n_permutations, |R| + |D|), the events being those of R followed by those of D; first row as drawn.
     """
-    n_reference, n_data = len(toys.reference_of(place)), len(toys.data[place])
-    is_data = np.arange(n_reference + n_data) >= n_reference
+    rows = np.concatenate([toys.reference_of(place), toys.data[place]])
+    labels = np.tile(np.arange(len(rows)) >= len(toys.reference_of(place)), (1 + n_permutations, 1))
+    moving = np.arange(len(rows)) if held is None else np.flatnonzero(~np.isin(rows, held))
     key = (round(toys.f_s * 1e12), int(toys.index[place]), 0x9E)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    labels = np.tile(is_data, (1 + n_permutations, 1))
-    for row in labels[1:]:
-        rng.shuffle(row)
+    for permuted in labels[1:]:
+        permuted[moving] = rng.permutation(permuted[moving])
     return labels
 
 
