@@ -18,7 +18,7 @@ BLUE, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
 SIGNAL = "#FF1493"
 """The held-out class, wherever it is shown."""
 
-WIDTH = 4.8
+WIDTH = 4.4
 """Inches: at this width 11 pt text stays readable on a telephone."""
 
 FORMATS = ("png", "pdf", "svg")
@@ -76,7 +76,7 @@ def figure_style() -> Iterator[None]:
         "font.size": 11,
         "axes.titlesize": 11,
         "axes.labelsize": 11,
-        "legend.fontsize": 9.5,
+        "legend.fontsize": 10,
         "xtick.labelsize": 10,
         "ytick.labelsize": 10,
         "axes.spines.top": False,

@@ -1,0 +1,165 @@
+"""Gather finished discoveries into one report: Markdown, LaTeX and a self-contained web page, with all figures.
+
+Runs of one dataset stand in one table if they differ in nothing but f_s and tests; others are refused, naming the
+difference. Without runs=... all finished discoveries under outputs are gathered.
+
+Examples:
+    autoscidact report
+    autoscidact report datasets=digits
+    autoscidact report runs=outputs/discover/digits/0123456789ab to=my_report
+    autoscidact report runs=[outputs/discover/digits,outputs/discover/synthetic]
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from autoscidact.commands.configuration import as_list, plain, random_seed
+from autoscidact.commands.trained import EMBEDDING, training_folder
+from autoscidact.embedding.table import read_embedding
+from autoscidact.errors import UserError
+from autoscidact.files import content_hash, make_folder, write_text
+from autoscidact.provenance import record
+from autoscidact.report.curves import read_metrics
+from autoscidact.report.document import Document, Section
+from autoscidact.report.gather import Gathered, gather
+from autoscidact.report.html import to_html
+from autoscidact.report.illustrate import Training, illustrate, stem
+from autoscidact.report.latex import to_latex
+from autoscidact.report.markdown import to_markdown
+from autoscidact.report.runs import Run, find_runs, read_run
+from autoscidact.report.sections import dataset_sections
+from autoscidact.report.style import statistic_style
+from autoscidact.report.thresholds import Needed, needed_fractions, threshold_text
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+METRICS = "metrics.csv"
+LEAD = (
+    "What the tests see of a held-out class, in pseudo-experiments (toys). f_S is the signal fraction: f_S |D| signal "
+    "events are added to |D| background events. Every Z is that of the median toy. Empirical Z come from the null toys "
+    "alone; asymptotic Z from a law fitted to them."
+)
+
+
+def run(cfg: "DictConfig") -> Path:
+    """Reads the runs, refuses what does not belong together, writes the report, and returns its folder."""
+    config = plain(cfg)
+    seed = random_seed(config)
+    runs = [read_run(folder) for folder in chosen_folders(config)]
+    together = gather(runs)
+    out = Path(config["to"]) if config["to"] else report_folder(config["outputs"], runs, seed)
+    figures = make_folder(out / "figures")
+
+    sections: list[Section] = []
+    findings: list[tuple[Gathered, list[Needed]]] = []
+    for gathered in together:
+        prefix = unique(stem(gathered.dataset), [section.anchor for section in sections])
+        training = find_training(gathered.runs[0])
+        drawn = illustrate(gathered, training, figures, prefix, seed)
+        needed = needed_fractions(gathered, seed=seed)
+        sections += dataset_sections(gathered, needed, drawn, training, prefix)
+        findings.append((gathered, needed))
+    document = Document(f"AutoSciDACT report: {', '.join(g.dataset for g in together)}", LEAD, sections)
+
+    write_text(out / "report.md", to_markdown(document))
+    write_text(out / "report.tex", to_latex(document))
+    write_text(out / "report.html", to_html(document, figures))
+    sources = {str(run.folder): run.checksums for run in runs}
+    write_text(out / "run.json", record(json.loads(json.dumps(config)), {"runs": sources}))
+    show(findings, out)
+    return out
+
+
+def chosen_folders(config: dict[str, Any]) -> list[Path]:
+    """The folders of the discoveries to report.
+
+    Raises:
+        UserError: there is none, or none of the datasets asked for.
+    """
+    given = config["runs"] not in (None, "", [])
+    above = Path(config["outputs"]) / "discover"
+    if not given and not above.is_dir():
+        raise UserError(f"there is no finished discovery under {above}; make one with `autoscidact discover`")
+    folders = find_runs([Path(str(folder)).expanduser() for folder in as_list(config["runs"])] if given else [above])
+    if config["datasets"] in (None, "", []):
+        return folders
+    wanted = [str(name) for name in as_list(config["datasets"])]
+    known = {folder: folder.absolute().parent.name for folder in folders}
+    for name in wanted:
+        if name not in known.values():
+            raise UserError(
+                f"datasets={name}: no run of it was found; there are {', '.join(sorted(set(known.values())))}"
+            )
+    return [folder for folder in folders if known[folder] in wanted]
+
+
+def report_folder(outputs: str, runs: Sequence[Run], seed: int) -> Path:
+    """Where a report of these runs lies unless `to` says otherwise: equal runs, equal folder."""
+    content = sorted([run.dataset, run.name, *run.checksums.values()] for run in runs)
+    return Path(outputs) / "report" / content_hash({"runs": content, "seed": seed})
+
+
+def unique(name: str, taken: Sequence[str]) -> str:
+    """`name`, or with a number where another dataset's name looks alike in file names."""
+    names = [name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))]
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def find_training(run: Run) -> Training:
+    """The embedding and the losses behind a discovery, as far as they are still there."""
+    config, provenance = run.record["config"], run.record.get("embedding") or {}
+    epoch = provenance.get("best_epoch")
+    if config.get("embedding") is not None:
+        path = Path(config["embedding"]).expanduser()
+        if not path.is_file():
+            return Training(f"there is no {path} any more")
+        dataset = config.get("dataset") or {}
+        return Training(str(path), read_embedding(path, label=dataset.get("label"), signal=dataset.get("signal")))
+    for folder in training_folders(run):
+        if (folder / EMBEDDING).is_file():
+            events = read_embedding(folder / EMBEDDING)
+            if events.provenance.get("key") != provenance.get("key"):
+                continue
+            metrics = read_metrics(folder / METRICS) if (folder / METRICS).is_file() else None
+            return Training(str(folder), events, metrics, epoch)
+    return Training(f"there is no {EMBEDDING} of its training in {training_folders(run)[0]}")
+
+
+def training_folders(run: Run) -> list[Path]:
+    """Where the training may lie: beside the discovery, where it was at the time, or beside its checkpoint."""
+    config, provenance = run.record["config"], run.record.get("embedding") or {}
+    places = []
+    if config.get("checkpoint") is None:
+        outputs = run.folder.absolute().parents[2] if len(run.folder.absolute().parents) > 2 else run.folder
+        here = run.folder.parents[2] if len(run.folder.parents) > 2 else outputs
+        places += [training_folder({**config, "outputs": str(here)}), training_folder(config)]
+    if isinstance(provenance.get("checkpoint"), str):
+        places.append(Path(provenance["checkpoint"]).parent)
+    return places or [run.folder]
+
+
+def show(findings: Sequence[tuple[Gathered, Sequence[Needed]]], out: Path) -> None:
+    """Prints f_S for 3 sigma of every test, and where the report lies."""
+    shown = Table(
+        *("dataset", "test", "asymptotic", "empirical"),
+        box=None,
+        header_style="bold",
+        title="f_S needed for 3 sigma (68 %)",
+        title_justify="left",
+    )
+    for gathered, needed in findings:
+        for entry in needed:
+            label = statistic_style(entry.statistic, gathered.statistics).label
+            shown.add_row(gathered.dataset, label, threshold_text(entry.asymptotic), threshold_text(entry.empirical))
+    # A pipe has no width to fit into: what is cut there is lost.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(shown)
+    for name in ("report.html", "report.md", "report.tex", "figures"):
+        print(f"  {out / name}")

@@ -1,0 +1,132 @@
+"""Corner plot of the embedding: every pair of axes, background classes below, the signal in pink above."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscidact.embedding.table import EmbeddedEvents
+from autoscidact.report.style import SIGNAL, figure_style, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_POINTS = 20_000
+MOST_SIGNAL = 1500
+MOST_AXES = 6
+NAMED_CLASSES = 9
+COOL = ("#08306B", "#2171B5", "#6BAED6", "#005A50", "#1B9E77", "#A1D99B")
+"""Blues and greens, dark to light, that the background's classes are spread over; pink is no neighbour of any."""
+
+
+@figure_style()
+def draw_corner(events: EmbeddedEvents, seed: int = 0) -> "Figure":
+    """Draws the test split's events, standardised by its background, as the tests see them.
+
+    At most 20000 of them, 1500 of these signal so that they do not hide the rest, drawn without replacement; at
+    most the first six axes.
+
+    Args:
+        events: with a signal class.
+        seed: of the choice of events.
+    """
+    test = events.take(events.splits == "test")
+    is_signal = test.labels == events.signal
+    points = _standardised(test.points[:, :MOST_AXES], test.weights, ~is_signal)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0xC0]))
+    order = rng.permutation(len(points))
+    chosen = order[is_signal[order]][:MOST_SIGNAL]
+    kept = np.concatenate([order[~is_signal[order]][: MOST_POINTS - len(chosen)], chosen])
+    points, labels, is_signal = points[kept], test.labels[kept], is_signal[kept]
+    classes = sorted(set(labels[~is_signal].tolist()))
+    colors = dict(zip(classes, _shades(len(classes)), strict=True))
+
+    d = points.shape[1]
+    figure = new_figure(4.3 + 0.25 * ((min(len(classes), NAMED_CLASSES) + 3) // 3), 4.8)
+    grid = figure.subplots(d, d, squeeze=False)
+    limits = [_limits(points[:, i], is_signal) for i in range(d)]
+    size = float(np.clip(3e4 / len(points) / d, 0.6, 9.0))
+    shade = [colors[label] for label in labels[~is_signal]]
+    for row in range(d):
+        for column in range(d):
+            axes = grid[row, column]
+            axes.set_xlim(limits[column])
+            if column > row:
+                axes.axis("off")
+                continue
+            if row == column:
+                bins = np.linspace(*limits[row], 41)
+                axes.hist(points[~is_signal, row], bins, density=True, color="#9DB8CF")
+                axes.hist(points[is_signal, row], bins[::2], density=True, histtype="step", color=SIGNAL, lw=1.8)
+                axes.set_yticks([])
+                axes.spines["left"].set_visible(False)
+            else:
+                axes.set_ylim(limits[row])
+                cloud = points[~is_signal]
+                axes.scatter(cloud[:, column], cloud[:, row], s=size, c=shade, lw=0, alpha=0.5, rasterized=True)
+                cloud = points[is_signal]
+                axes.scatter(
+                    cloud[:, column], cloud[:, row], s=3 * size, c=SIGNAL, lw=0, alpha=0.8, rasterized=True, zorder=3
+                )
+            _label(axes, row, column, d, events.axes)
+    figure.align_ylabels(grid[:, 0])
+    _legend(figure, colors, str(events.signal))
+    return figure
+
+
+def _standardised(
+    points: NDArray[np.float32], weights: NDArray[np.float64], background: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    values = points.astype(np.float64)
+    mean = np.average(values[background], axis=0, weights=weights[background])
+    scale = np.sqrt(np.average((values[background] - mean) ** 2, axis=0, weights=weights[background]))
+    return np.asarray((values - mean) / np.where(scale > 0, scale, 1.0))
+
+
+def _limits(values: NDArray[np.float64], is_signal: NDArray[np.bool_]) -> tuple[float, float]:
+    """Wide enough for 99 % of either kind: a few far events would shrink everything else."""
+    parts = [part for part in (values[~is_signal], values[is_signal]) if len(part)]
+    low = min(float(np.quantile(part, 0.005)) for part in parts)
+    high = max(float(np.quantile(part, 0.995)) for part in parts)
+    pad = 0.06 * (high - low) or 1.0
+    return low - pad, high + pad
+
+
+def _shades(n: int) -> Sequence[str]:
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    if n <= len(COOL):
+        return [COOL[i] for i in np.linspace(0, len(COOL) - 1, n).round().astype(int)]
+    colormap = LinearSegmentedColormap.from_list("cool", COOL)
+    return [to_hex(colormap(i / (n - 1))) for i in range(n)]
+
+
+def _label(axes: object, row: int, column: int, d: int, names: Sequence[str]) -> None:
+    axes.locator_params(nbins=3, axis="x")  # type: ignore[attr-defined]
+    axes.tick_params(labelsize=9)  # type: ignore[attr-defined]
+    if row == d - 1:
+        axes.set_xlabel(names[column], fontsize=10)  # type: ignore[attr-defined]
+    else:
+        axes.set_xticklabels([])  # type: ignore[attr-defined]
+    if row != column:
+        axes.locator_params(nbins=3, axis="y")  # type: ignore[attr-defined]
+        if column == 0:
+            axes.set_ylabel(names[row], fontsize=10)  # type: ignore[attr-defined]
+        else:
+            axes.set_yticklabels([])  # type: ignore[attr-defined]
+
+
+def _legend(figure: "Figure", colors: dict[str, str], signal: str) -> None:
+    from matplotlib.lines import Line2D
+
+    def dot(color: str, label: str) -> Line2D:
+        return Line2D([], [], color=color, marker="o", ls="", ms=7, label=label)
+
+    handles = [dot(SIGNAL, f"{signal} (signal)")]
+    names = list(colors)
+    if len(names) <= NAMED_CLASSES:
+        handles += [dot(colors[name], name) for name in names]
+    else:
+        handles += [dot(colors[names[len(names) // 3]], f"{len(names)} background classes")]
+    figure.legend(handles=handles, loc="outside lower center", ncol=3, handletextpad=0.1, columnspacing=1.0)

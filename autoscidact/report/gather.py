@@ -1,0 +1,155 @@
+"""Runs of one dataset in one table, and the refusal of runs whose numbers do not belong together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from autoscidact.errors import UserError
+from autoscidact.inference.significance import BEST_WIDTH
+from autoscidact.report.headline import best_single
+from autoscidact.report.runs import Run
+from autoscidact.report.style import in_order
+
+INCIDENTAL = {
+    *("f_s", "outputs", "device", "threads", "logger", "experiment", "debug", "toys.memory"),
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+}
+"""Keys that do not change what t a toy has, besides f_s, over which runs are gathered."""
+
+EMBEDDING = ("dataset", "encoder", "loss", "trainer", "embedding", "checkpoint")
+"""Sections that say which embedded events there are; alike in effect where the pools are the same."""
+
+Flat = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Runs of one dataset that differ in nothing but f_S and statistics.
+
+    Attributes:
+        dataset: its name. signal: the class held out. runs: where the rows come from.
+        table: rows of all z_scores.csv, each (statistic, variant, f_s) once, with the column `run`.
+        toys: rows of all toys.parquet, each toy once.
+    """
+
+    dataset: str
+    signal: str
+    runs: tuple[Run, ...]
+    table: pd.DataFrame
+    toys: pd.DataFrame
+
+    @property
+    def statistics(self) -> list[str]:
+        """In the order in which they are listed."""
+        return in_order([str(name) for name in self.table.statistic.unique()])
+
+    def of(self, statistic: str) -> pd.DataFrame:
+        """The table's rows of one statistic, by f_s."""
+        return self.table[self.table.statistic == statistic].sort_values("f_s", kind="stable")
+
+
+def gather(runs: Sequence[Run]) -> list[Gathered]:
+    """Groups runs by dataset.
+
+    Raises:
+        UserError: two runs of one dataset differ in more than f_S, statistics, and what has no effect; names up to
+            three keys.
+    """
+    by_dataset: dict[str, list[Run]] = {}
+    for run in runs:
+        by_dataset.setdefault(run.dataset, []).append(run)
+    return [_together(dataset, group) for dataset, group in sorted(by_dataset.items())]
+
+
+def _together(dataset: str, runs: list[Run]) -> Gathered:
+    for one, other in combinations(runs, 2):
+        if unlike := differences(one, other):
+            more = f" and in {len(unlike) - 3} more" if len(unlike) > 3 else ""
+            raise UserError(
+                f"runs {one.folder} and {other.folder} of dataset {dataset} differ in {'; '.join(unlike[:3])}{more}; "
+                "report them separately, with runs=[FOLDER,...]"
+            )
+    rows = pd.concat([run.table.assign(run=run.name) for run in runs], ignore_index=True)
+    rows = rows.drop_duplicates(["statistic", "variant", "f_s"], ignore_index=True)
+    toys = pd.concat([run.toys for run in runs], ignore_index=True)
+    toys = toys.drop_duplicates(["statistic", "variant", "f_s", "role", "toy"], ignore_index=True)
+    if len(runs) > 1:
+        rows = _best_of_all(rows)
+    return Gathered(dataset, _signal(runs[0]), tuple(runs), rows, toys)
+
+
+def _best_of_all(rows: pd.DataFrame) -> pd.DataFrame:
+    # Each run chose its best width over its own fractions; one line through all of them is of one width.
+    parts = [rows[rows.variant != BEST_WIDTH]]
+    for statistic in rows[rows.variant == BEST_WIDTH].statistic.unique():
+        mine = rows[rows.statistic == statistic]
+        parts.append(mine[mine.variant == best_single(mine)].assign(variant=BEST_WIDTH))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _signal(run: Run) -> str:
+    embedding = run.record.get("embedding")
+    known = embedding.get("signal") if isinstance(embedding, dict) else None
+    dataset = run.record["config"].get("dataset") or {}
+    return str(known or dataset.get("signal") or "unknown")
+
+
+def differences(one: Run, other: Run) -> list[str]:
+    """What keeps two runs out of one table, as "toys.n_ref: 10000 and 5000"; empty where nothing does.
+
+    Settings of a statistic count where both runs hold that statistic. Settings of the training count unless
+    both drew from the very same embedded events.
+    """
+    first, second = _settings(one), _settings(other)
+    same_pools = one.record.get("pools") is not None and one.record.get("pools") == other.record.get("pools")
+    shared = set(one.statistics) & set(other.statistics)
+    found = {}
+    for key in [*first, *(key for key in second if key not in first)]:
+        section, _, rest = key.partition(".")
+        mine, theirs = first.get(key, "not set"), second.get(key, "not set")
+        if mine == theirs or section in INCIDENTAL or key in INCIDENTAL or (same_pools and section in EMBEDDING):
+            continue
+        if section == "statistic":
+            if rest.partition(".")[0] in shared:
+                found[_public(rest, first, second)] = (mine, theirs)
+        elif section in EMBEDDING or section in ("toys", "seed"):
+            found[key] = (mine, theirs)
+        # Any other section reaches a result through the statistic that refers to it, so it is compared there.
+    if not found and not same_pools:
+        found["the embedded events (pools)"] = (one.record.get("pools"), other.record.get("pools"))
+    return [f"{key}: {_shown(mine)} and {_shown(theirs)}" for key, (mine, theirs) in found.items()]
+
+
+def _public(rest: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    """statistic.nplm.n_centers refers to nplm.n_centers, and statistic.nplm.kernel.widths to kernel.widths."""
+    full = f"statistic.{rest}"
+    for alias in (rest, rest.partition(".")[2]):
+        if all(
+            settings.get(alias, "not set") == settings.get(full, "not set") for settings in (first, second)
+        ) and alias in {**first, **second}:
+            return alias
+    return full
+
+
+def _settings(run: Run) -> Flat:
+    flat = dict(_flat(run.record["config"]))
+    # `auto` is settled in the table; n_null and n_toys count what was evaluated.
+    for key, column in (("n_ref", "n_ref"), ("n_data", "n_data"), ("n_null", "n_null"), ("n_signal", "n_toys")):
+        flat[f"toys.{key}"] = int(run.table[column].iloc[0])
+    return {"seed": run.record.get("seed")} | flat
+
+
+def _flat(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _flat(value, f"{prefix}{key}.")
+    else:
+        yield prefix.removesuffix("."), node
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
