@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from autoscidact.commands.configuration import as_list, plain, random_seed
@@ -52,9 +53,9 @@ def run(cfg: "DictConfig") -> Path:
     """Reads the runs, refuses what does not belong together, writes the report, and returns its folder."""
     config = plain(cfg)
     seed = random_seed(config)
-    runs = [read_run(folder) for folder in chosen_folders(config)]
+    runs = chosen_runs(config)
     together = gather(runs)
-    out = Path(config["to"]) if config["to"] else report_folder(config["outputs"], runs, seed)
+    out = Path(str(config["to"])).expanduser() if config["to"] else report_folder(config["outputs"], runs, seed)
     figures = make_folder(out / "figures")
 
     sections: list[Section] = []
@@ -77,27 +78,28 @@ def run(cfg: "DictConfig") -> Path:
     return out
 
 
-def chosen_folders(config: dict[str, Any]) -> list[Path]:
-    """The folders of the discoveries to report.
+def chosen_runs(config: dict[str, Any]) -> list[Run]:
+    """The discoveries to report.
 
     Raises:
-        UserError: there is none, or none of the datasets asked for.
+        UserError: there is none, or none of a dataset asked for, or a file of one is missing or damaged.
     """
-    given = config["runs"] not in (None, "", [])
-    above = Path(config["outputs"]) / "discover"
-    if not given and not above.is_dir():
-        raise UserError(f"there is no finished discovery under {above}; make one with `autoscidact discover`")
-    folders = find_runs([Path(str(folder)).expanduser() for folder in as_list(config["runs"])] if given else [above])
-    if config["datasets"] in (None, "", []):
-        return folders
-    wanted = [str(name) for name in as_list(config["datasets"])]
-    known = {folder: folder.absolute().parent.name for folder in folders}
+    wanted = [str(name) for name in as_list(config["datasets"])] if config["datasets"] not in (None, "", []) else []
+    if config["runs"] not in (None, "", []):
+        folders = [Path(str(folder)).expanduser() for folder in as_list(config["runs"])]
+    else:
+        above = Path(config["outputs"]) / "discover"
+        if not above.is_dir():
+            raise UserError(f"there is no finished discovery under {above}; make one with `autoscidact discover`")
+        # Only these are opened: a damaged run of another dataset is in nobody's way.
+        folders = [path for name in wanted if (path := above / name).is_dir()] if wanted else [above]
+    runs = [read_run(folder) for folder in find_runs(folders)]
     for name in wanted:
-        if name not in known.values():
+        if name not in {run.dataset for run in runs}:
             raise UserError(
-                f"datasets={name}: no run of it was found; there are {', '.join(sorted(set(known.values())))}"
+                f"datasets={name}: there is no finished discovery of it; make one, or name its folder, runs=[...]"
             )
-    return [folder for folder in folders if known[folder] in wanted]
+    return [run for run in runs if not wanted or run.dataset in wanted]
 
 
 def report_folder(outputs: str, runs: Sequence[Run], seed: int) -> Path:
@@ -157,7 +159,8 @@ def show(findings: Sequence[tuple[Gathered, Sequence[Needed]]], out: Path) -> No
     for gathered, needed in findings:
         for entry in needed:
             label = statistic_style(entry.statistic, gathered.statistics).label
-            shown.add_row(gathered.dataset, label, threshold_text(entry.asymptotic), threshold_text(entry.empirical))
+            cells = (gathered.dataset, label, threshold_text(entry.asymptotic), threshold_text(entry.empirical))
+            shown.add_row(*map(escape, cells))
     # A pipe has no width to fit into: what is cut there is lost.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(shown)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.embedding.table import EmbeddedEvents
-from autoscidact.report.style import SIGNAL, figure_style, new_figure
+from autoscidact.report.style import SIGNAL, SIGNAL_DARK, figure_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,8 +16,9 @@ MOST_POINTS = 20_000
 MOST_SIGNAL = 1500
 MOST_AXES = 6
 NAMED_CLASSES = 9
-COOL = ("#08306B", "#2171B5", "#6BAED6", "#005A50", "#1B9E77", "#A1D99B")
-"""Blues and greens, dark to light, that the background's classes are spread over; pink is no neighbour of any."""
+COOL = ("#4FA3D8", "#9CC9EA", "#C9DDF0", "#3FB89A", "#8FD6B0", "#CDE9B5")
+"""Blues and greens that the background's classes are spread over: all lighter than the signal's pink, which without
+red or green cones is a blue too."""
 
 
 @figure_style()
@@ -57,7 +58,7 @@ def draw_corner(events: EmbeddedEvents, seed: int = 0) -> "Figure":
                 continue
             if row == column:
                 bins = np.linspace(*limits[row], 41)
-                axes.hist(points[~is_signal, row], bins, density=True, color="#9DB8CF")
+                axes.hist(points[~is_signal, row], bins, density=True, color="#B5CBDD")
                 axes.hist(points[is_signal, row], bins[::2], density=True, histtype="step", color=SIGNAL, lw=1.8)
                 axes.set_yticks([])
                 axes.spines["left"].set_visible(False)
@@ -67,7 +68,15 @@ def draw_corner(events: EmbeddedEvents, seed: int = 0) -> "Figure":
                 axes.scatter(cloud[:, column], cloud[:, row], s=size, c=shade, lw=0, alpha=0.5, rasterized=True)
                 cloud = points[is_signal]
                 axes.scatter(
-                    cloud[:, column], cloud[:, row], s=3 * size, c=SIGNAL, lw=0, alpha=0.8, rasterized=True, zorder=3
+                    cloud[:, column],
+                    cloud[:, row],
+                    s=3 * size,
+                    c=SIGNAL,
+                    ec=SIGNAL_DARK,
+                    lw=0.15,
+                    alpha=0.9,
+                    rasterized=True,
+                    zorder=3,
                 )
             _label(axes, row, column, d, events.axes)
     figure.align_ylabels(grid[:, 0])

@@ -11,7 +11,7 @@ from autoscidact.inference.null import fit_asymptotic, signed_root
 from autoscidact.inference.significance import COMBINED
 from autoscidact.report.gather import Gathered
 from autoscidact.report.headline import asymptotic_variant
-from autoscidact.report.style import BLACK, figure_style, new_figure, statistic_style
+from autoscidact.report.style import BLACK, SIGNAL, SIGNAL_DARK, SIGNAL_LIGHT, figure_style, new_figure, statistic_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ Panel = tuple[str, str]
 """Statistic and variant."""
 
 LAWS = {"chi2": "chi-square", "normal": "normal", "signed_root": "normal"}
-PINKS = (("#F28CC2", "-"), ("#FF1493", "-"), ("#7A0046", "--"))
+PINKS = ((SIGNAL_LIGHT, "-"), (SIGNAL, "-"), (SIGNAL_DARK, "--"))
 OTHERS = "other_tests"
 ROOT = r"signed root of $t$"
 TARGETS = (1.0, 3.0, 5.0)

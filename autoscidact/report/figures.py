@@ -4,12 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from autoscidact.files import atomic_path
 from autoscidact.inference.pvalues import resolution, z_from_p
 from autoscidact.inference.significance import BEST_WIDTH, COMBINED
-
-BLUE, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
-"""From Okabe and Ito's palette, told apart with every kind of colour vision."""
+from autoscidact.report.style import BLACK, BLUE, GREY, ORANGE, fraction_axis, new_figure, save
 
 
 def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -> None:
@@ -22,12 +19,8 @@ def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -
     Args:
         table: as `z_score_table` gives it, of one dataset and one statistic.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    figure = new_figure(4.4, 6.4)
+    axes = figure.subplots()
     single = table[~table.variant.isin(COMBINED)]
     for _, rows in single.groupby("variant", sort=False):
         axes.plot(100 * rows.f_s, rows.z_asymptotic, color=GREY, lw=0.7, alpha=0.6)
@@ -53,23 +46,12 @@ def draw_z_against_fraction(path: str | Path, table: pd.DataFrame, title: str) -
         fontsize=8,
         color=GREY,
     )
-    axes.set_xlabel(r"signal fraction $f_S$ (%)")
+    fraction_axis(axes, sorted(table.f_s.unique()))
     axes.set_ylabel(r"significance $Z$ ($\sigma$)")
-    if table.f_s.nunique() > 1 and table.f_s.min() > 0:
-        axes.set_xscale("log")
-        ticks = sorted(100 * table.f_s.unique())
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.minorticks_off()
     axes.set_ylim(bottom=min(-0.5, axes.get_ylim()[0] if axes.get_ylim()[0] > -3 else -3))
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8, frameon=False, loc="upper left")
-    with atomic_path(path) as temporary:
-        # A date or a random id in the file would make equal runs differ.
-        suffix = Path(path).suffix.removeprefix(".")
-        metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[suffix]
-        with matplotlib.rc_context({"svg.hashsalt": "autoscidact"}):
-            figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _empirical(axes: object, rows: pd.DataFrame, color: str, label: str) -> None:

@@ -8,8 +8,9 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
 \usepackage{lmodern}
-\usepackage[margin=2cm]{geometry}
+\usepackage[margin=17mm]{geometry}
 \usepackage{graphicx}
+\usepackage{float}
 \usepackage{booktabs}
 \usepackage{longtable}
 \usepackage{array}
@@ -47,7 +48,9 @@ def to_latex(document: Document) -> str:
     parts = [PREAMBLE + rf"\section*{{{escape(document.title)}}}", escape(document.lead)]
     for section in document.sections:
         command = {2: "section", 3: "subsection"}[section.level]
-        parts.append(rf"\{command}{{{escape(section.title)}}}")
+        # Bookmarks hold no formulas.
+        title = escape(section.title).replace("$f_S$", r"\texorpdfstring{$f_S$}{f\_S}")
+        parts.append(rf"\{command}{{{title}}}")
         parts += [_block(block) for block in section.blocks]
     return "\n\n".join([*parts, r"\end{document}"]) + "\n"
 
@@ -95,7 +98,7 @@ def _figures(pair: list[Figure]) -> str:
         for figure in pair
     ]
     body = "\\hfill\n".join(boxes)
-    return f"\\begin{{figure}}[htbp]\n\\centering\n{body}\n\\end{{figure}}"
+    return f"\\begin{{figure}}[H]\n\\centering\n{body}\n\\end{{figure}}"
 
 
 def _table(table: Table) -> str:
@@ -107,6 +110,8 @@ def _table(table: Table) -> str:
         cells = [escape(cell) for cell in row]
         rows.append(" & ".join([*cells[:-1], code(row[-1])] if table.kind == "code" else cells) + r" \\")
     size = r"\footnotesize" if len(table.columns) > 5 or table.kind == "code" else r"\small"
+    if len(table.columns) > 8:
+        size = r"\scriptsize\setlength{\tabcolsep}{2.2pt}"
     # A row that begins with a bracket would be read as the option of the line break before it.
     body = "\n".join(re.sub(r"^\[", "{[}", row) for row in rows)
     head = " & ".join(escape(title) for title in table.columns) + r" \\"

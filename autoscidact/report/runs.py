@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from autoscidact.errors import UserError
+from autoscidact.inference.significance import COMBINED
 from autoscidact.report.tables import COLUMNS
 
 TABLE, TOYS, RECORD = "z_scores.csv", "toys.parquet", "run.json"
@@ -61,22 +62,22 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: a folder is not there, or holds no discovery.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"runs: {folder} is not a folder; give finished discoveries, or a folder above some")
         if any((folder / name).exists() for name in (TABLE, TOYS)):
-            found[folder] = None
+            found.setdefault(folder.resolve(), folder)
             continue
         below = sorted({path.parent for name in (TABLE, TOYS) for path in folder.rglob(name)})
         for path in below:
             if (path / RECORD).is_file():
-                found[path] = None
+                found.setdefault(path.resolve(), path)
             else:
                 warnings.warn(f"{path} has no {RECORD}: not finished, passed over", UserWarning, stacklevel=2)
         if not below:
             raise UserError(f"runs: there is no finished discovery in {folder}; make one with `autoscidact discover`")
-    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
+    return list(found.values())
 
 
 def read_run(folder: Path) -> Run:
@@ -91,6 +92,12 @@ def read_run(folder: Path) -> Run:
     table = _table(folder / TABLE)
     toys = _toys(folder / TOYS)
     record = _record(folder / RECORD)
+    alone = table.loc[~table.variant.isin(COMBINED), ["statistic", "variant"]].drop_duplicates()
+    null = toys[toys.role == "null"]
+    known = set(zip(null.statistic, null.variant, strict=True))
+    for statistic, variant in alone.itertuples(index=False):
+        if (statistic, variant) not in known:
+            raise UserError(_damaged(folder / TOYS, f"there are no null toys of {statistic} {variant}"))
     return Run(folder, str(table.dataset.iloc[0]), table, toys, record)
 
 

@@ -41,6 +41,7 @@ def draw_empirical(gathered: Gathered) -> "Figure":
             fontsize=10,
             color="#595959",
         )
+    axes.margins(x=0.1)
     axes.set_ylim(_span(axes)[0], float(z_from_p(resolution(limits[-1]))) + 0.65)
     axes.set_ylabel(r"empirical $Z$ ($\sigma$)")
     return figure

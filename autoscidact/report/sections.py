@@ -39,7 +39,7 @@ def dataset_sections(
         ("Toys without and with signal", "t", [Figures(drawn.distributions)] if drawn.distributions else []),
         ("Embedding", "embedding", _embedding(drawn, training)),
         ("All variants", "all", list(_all_variants(gathered, prefix, source))),
-        ("Provenance", "provenance", [_provenance(run, prefix, dataset, training) for run in gathered.runs]),
+        ("Provenance", "provenance", [_provenance(run, gathered, prefix, training) for run in gathered.runs]),
     ]
     return [
         Section(title, f"{prefix}-{anchor}" if anchor else prefix, 3 if anchor else 2, blocks)
@@ -72,8 +72,8 @@ def _findings(gathered: Gathered, needed: Sequence[Needed], ratios: Sequence[Pow
     for limit in dict.fromkeys(entry.limit for entry in shown):
         values = [entry.ratio for entry in shown if entry.limit == limit]
         yield (
-            f"NPLM has {min(values):.0%} to {max(values):.0%} of the Z of the {_label(gathered, limit)} limit, which "
-            "knows the signal."
+            f"NPLM has {100 * min(values):.0f} to {100 * max(values):.0f} % of the Z of the "
+            f"{_label(gathered, limit)} limit, which knows the signal."
         )
 
 
@@ -184,7 +184,7 @@ def _all_variants(gathered: Gathered, prefix: str, source: str) -> Iterator[Tabl
         )
 
 
-def _provenance(run: Run, prefix: str, dataset: str, training: Training) -> Table:
+def _provenance(run: Run, gathered: Gathered, prefix: str, training: Training) -> Table:
     record = run.record
     versions = record.get("versions") or {}
     embedding = record.get("embedding") or {}
@@ -193,7 +193,7 @@ def _provenance(run: Run, prefix: str, dataset: str, training: Training) -> Tabl
         ("folder", str(run.folder)),
         ("command", str(record.get("command", ""))),
         ("seed", str(record.get("seed", ""))),
-        ("tests", ", ".join(run.statistics)),
+        ("numbers", _numbers_of(run, gathered)),
         ("pools", f"{record.get('pools', '')} (hash of the events that toys are drawn from)"),
         *((name, f"SHA-256 {checksum}...") for name, checksum in run.checksums.items()),
         ("embedding", training.source),
@@ -202,11 +202,22 @@ def _provenance(run: Run, prefix: str, dataset: str, training: Training) -> Tabl
     ]
     return Table(
         f"{prefix}-run-{run.name}",
-        f"Run {run.name} of {dataset}, as its run.json and config.yaml tell.",
+        f"Run {run.name} of {gathered.dataset}, as its run.json tells: how the numbers above are made again.",
         ["what", "value"],
         [row for row in rows if row[1]],
         kind="code",
     )
+
+
+def _numbers_of(run: Run, gathered: Gathered) -> str:
+    """Which rows of the tables come from this run: what several runs hold is taken from the first."""
+    mine = gathered.table[gathered.table.run == run.name]
+    parts: dict[str, list[str]] = {}
+    for statistic in gathered.statistics:
+        fractions = sorted(mine.f_s[mine.statistic == statistic].unique())
+        if fractions:
+            parts.setdefault(", ".join(map(_percent, fractions)), []).append(statistic)
+    return "; ".join(f"{', '.join(names)} at f_S = {fractions}" for fractions, names in parts.items())
 
 
 def _chunks(gathered: Gathered) -> list[list[float]]:

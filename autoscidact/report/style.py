@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
 """From Okabe and Ito's palette, told apart with every kind of colour vision."""
 
-SIGNAL = "#FF1493"
+SIGNAL, SIGNAL_DARK, SIGNAL_LIGHT = "#FF1493", "#7A0046", "#F28CC2"
 """The held-out class, wherever it is shown."""
 
 WIDTH = 4.4

@@ -100,9 +100,9 @@ def threshold_text(threshold: Threshold | str) -> str:
         return threshold
     if threshold.bound:
         return f"{threshold.bound} {100 * threshold.fraction:.3g} %"
-    text = f"{100 * threshold.fraction:.3g} %"
+    text = f"{100 * threshold.fraction:#.3g} %"
     if np.isnan(threshold.low):
         return text
-    low = "below the scan" if threshold.low == 0 else f"{100 * threshold.low:.3g}"
-    high = "past the scan" if np.isinf(threshold.high) else f"{100 * threshold.high:.3g}"
+    low = "below the scan" if threshold.low == 0 else f"{100 * threshold.low:#.3g}"
+    high = "past the scan" if np.isinf(threshold.high) else f"{100 * threshold.high:#.3g}"
     return f"{text} ({low} to {high})"
