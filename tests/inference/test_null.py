@@ -147,12 +147,19 @@ def test_normal_null_against_scipy() -> None:
 
 
 def test_signed_root_null_undoes_the_square() -> None:
-    root = np.random.default_rng(1).normal(0.2, 1.1, 500)
+    root = np.random.default_rng(1).normal(0.3, 1.2, 500)
     fitted = SignedRootNull.fit(np.sign(root) * root**2)
     expected = NormalNull.fit(root)
     assert fitted.root.mean == pytest.approx(expected.mean)
     np.testing.assert_allclose(fitted.z([-4.0, 0.0, 9.0]), expected.z([-2.0, 0.0, 3.0]))
     np.testing.assert_allclose(fitted.p([-4.0, 0.0, 9.0]), expected.p([-2.0, 0.0, 3.0]))
+
+
+def test_signed_root_null_is_never_narrower_than_theory() -> None:
+    root = np.random.default_rng(1).normal(-0.5, 0.4, 500)
+    fitted = SignedRootNull.fit(np.sign(root) * root**2)
+    np.testing.assert_allclose(fitted.z([4.0, 25.0]), [2.0, 5.0])
+    assert fitted.ks_p < 1e-6
 
 
 @pytest.mark.parametrize(("law", "family"), [("chi2", ChiSquareNull), ("normal", NormalNull)])
