@@ -124,6 +124,10 @@ def _run(command: str, words: list[str]) -> int:
             "\n  ".join([f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} failed:", *failed])
         ) from None
     except (HydraException, OmegaConfBaseException) as error:
+        # Adding a key that is there already can only mean setting it.
+        there = re.match(r"Could not append to config. An item is already at '([^']+)'", str(error))
+        if there and f"+{there.group(1)}" in {word.partition("=")[0] for word in words}:
+            return _run(command, [re.sub(rf"^\+({re.escape(there.group(1))}=)", r"\1", word) for word in words])
         raise UserError(explain(error, command, overrides, folders)) from error
     except (OSError, ValueError) as error:
         raise UserError(one_line(error)) from error

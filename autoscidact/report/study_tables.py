@@ -117,9 +117,11 @@ def thresholds_table(runs: Sequence[StudyRun], base: Mapping[str, Any] | None) -
                 "high": found.high,
                 "bound": found.bound,
             }
-            other = _base_run(runs, one, base) if base else None
-            if other is not None and other is not one and not found.bound:
-                row |= _ratio(measured, other.run, str(statistic), law)
+            if base:
+                other = _base_run(runs, one, base)
+                row |= {"ratio_to_base": NAN, "ratio_low": NAN, "ratio_high": NAN}
+                if other is not None and other is not one and not found.bound:
+                    row |= _ratio(measured, other.run, str(statistic), law)
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -61,10 +61,11 @@ def test_experiment_wins_over_its_dataset(shown, mine) -> None:
 
 def test_every_option_of_every_group_composes(cli) -> None:
     folder = catalogue.config_folder()
-    for command in ("train", "discover"):
+    for command in ("train", "discover", "study"):
         for group in catalogue.default_choices(folder, command):
             for option in catalogue.groups([folder])[group]:
-                outcome = cli(command, f"{group}={option}", "--cfg", "job")
+                chosen = [] if group == "study" or command != "study" else ["study=all"]
+                outcome = cli(command, f"{group}={option}", *chosen, "--cfg", "job")
                 assert outcome.status == 0, f"{group}={option}: {outcome.err}"
 
 
@@ -119,3 +120,14 @@ def test_the_job_records_the_command_that_repeats_it(cli, body, mine) -> None:
     cli("discover", "-m", "--config-dir", str(mine), "dataset=penguins", "seed=1,2")
     assert lines[0] == "autoscidact train seed=3"
     assert lines[2] == f"autoscidact discover --config-dir {mine} dataset=penguins seed=2"
+
+
+def test_a_plus_before_a_key_that_is_there_sets_it(shown, cli) -> None:
+    assert shown("study", "study=penalty", "+smoke=true").smoke is True
+    assert shown("discover", "+toys.n_null=7", "toys.n_signal=3").toys.n_null == 7
+    assert "toys.n_nul" in cli("discover", "toys.n_nul=7", "--cfg", "job").err
+
+
+def test_study_runs_every_test_by_default(shown) -> None:
+    assert {"nplm", "supervised", "c2st"} <= set(shown("study", "study=penalty").statistic)
+    assert list(shown("discover").statistic) == ["nplm"]

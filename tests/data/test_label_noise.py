@@ -42,7 +42,7 @@ def test_more_noise_mislabels_the_same_events_and_more() -> None:
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.5, True, "much"])
 def test_fractions_that_are_none(fraction: float) -> None:
-    with pytest.raises(UserError, match="dataset.label_noise"):
+    with pytest.raises(UserError, match=r"dataset\.label_noise"):
         mislabel(events(), fraction, 0)
 
 

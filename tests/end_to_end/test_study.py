@@ -1,0 +1,92 @@
+"""A study on real images, small: what it leaves, that it resumes, and what it says of mistakes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Run = Callable[..., Any]
+SMALL = ("statistic=[nplm,mahalanobis]", "workers=1", "toys.n_ref=300", "toys.n_data=60")
+
+
+@pytest.fixture(scope="module")
+def penalty(trained: Path, digits: tuple[str, ...], succeed: Run) -> tuple[Path, str]:
+    """A scan of two penalties on the finished training, its folder and what it printed."""
+    scan = "study.penalty.scan=[{key:nplm.penalty,values:[1e-8,1e-2]}]"
+    fewer = ("toys.n_null=60", "toys.n_signal=20", "f_s=[0.1,0.4,0.8]", "study.penalty.base=1e-2")
+    words = ("study", "study=penalty", *digits, *SMALL, scan, *fewer, f"outputs={trained}")
+    out = succeed(*words).out
+    (folder,) = (trained / "study" / "digits").iterdir()
+    again = succeed(*words).out
+    assert "2 of 2 points are done already" in again
+    return folder, out
+
+
+def test_it_leaves_tables_a_summary_and_figures(penalty: tuple[Path, str]) -> None:
+    folder, out = penalty
+    points, z, thresholds = (pd.read_csv(folder / f"{name}.csv") for name in ("points", "z", "thresholds"))
+    assert set(points["nplm.penalty"]) == {1e-8, 1e-2}
+    assert len(z) == 2 * 3  # penalties x fractions, one statistic
+    assert (z.error > 0).all()
+    # The stronger penalty is the base, so only the other is compared with it.
+    assert thresholds.ratio_to_base.notna().tolist() == [True, False]
+    assert "penalty, digits" in (folder / "study.md").read_text()
+    assert str(folder / "study.md") in out
+    for suffix in ("png", "pdf", "svg"):
+        assert (folder / f"figure.{suffix}").stat().st_size > 1000
+
+
+def test_it_used_the_training_that_was_there(penalty: tuple[Path, str], trained: Path) -> None:
+    folder, out = penalty
+    assert "trainings" not in out
+    assert not list((folder / "logs").glob("train*"))
+
+
+def test_smoke_trains_what_is_missing_and_says_so(tmp_path: Path, digits: tuple[str, ...], succeed: Run) -> None:
+    words = ("study=embedding_dimension", *digits, "statistic=all", "workers=1", "+smoke=true")
+    out = succeed("study", *words, f"outputs={tmp_path}").out
+    assert "SMOKE RUN" in out
+    assert len(list((tmp_path / "train" / "digits").iterdir())) == 2
+    (folder,) = (tmp_path / "study" / "digits").iterdir()
+    assert set(pd.read_csv(folder / "z.csv")["encoder.dim"]) == {2, 32}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["study=penalty", "study.penalty.scan=[{key:nplm.penalti,values:[1,2]}]"], ["nplm.penalti", "nplm.penalty"]),
+        (["study=penalty", "+study.penalty.scans=1"], ["scans", "scan"]),
+        (["study=noise_dimensions"], ["noise_dimensions", "dataset.name=synthetic", "digits"]),
+        (["study=label_noise", "statistic=[nplm]"], ["mahalanobis", "statistic"]),
+        (["study=penalty", "workers=0"], ["workers"]),
+        (["study=penalty", "smoke=perhaps"], ["smoke"]),
+        (["study=penalty", "study.penalty.scan=[nplm.penalty]"], ["study.penalty.scan", "values"]),
+        (
+            ["study=penalty", "study.penalty.scan=[{key:seed,values:[1,2],along:{nplm.penalty:[1]}}]"],
+            ["1 values of nplm.penalty", "2 of seed"],
+        ),
+    ],
+)
+def test_mistakes(words: list[str], said: list[str], tmp_path: Path, digits: tuple[str, ...], run: Run) -> None:
+    outcome = run("study", *digits, "statistic=all", *words, f"outputs={tmp_path}")
+    assert outcome.status == 1
+    assert all(word in outcome.err for word in said), outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_point_that_fails_leaves_the_others_and_names_its_log(
+    trained: Path, digits: tuple[str, ...], run: Run
+) -> None:
+    words = ("study=reference_size", "statistic=all", "workers=1", *digits, f"outputs={trained}")
+    scan = "study.reference_size.scan=[{key:toys.n_ref,values:[300,5000]}]"
+    plan = ("toys.n_null=20", "toys.n_signal=5", "toys.n_data=60", "f_s=[0.5]")
+    arms = "study.reference_size.arms={embedding:{statistics:[frechet]}}"
+    outcome = run("study", *words, scan, *plan, arms)
+    assert outcome.status == 1
+    assert "1 of 2 jobs failed" in outcome.err
+    assert "5000" in outcome.err
+    log = Path(outcome.err.split("(log: ")[1].split(")")[0])
+    assert "UserError" in log.read_text()
+    assert "1 of 2 points are done already" in run("study", *words, scan, *plan, arms).out
