@@ -12,6 +12,7 @@ from autoscidact.inference.significance import COMBINED
 from autoscidact.report.gather import Gathered
 from autoscidact.report.headline import asymptotic_variant
 from autoscidact.report.style import BLACK, SIGNAL, SIGNAL_DARK, SIGNAL_LIGHT, figure_style, new_figure, statistic_style
+from autoscidact.statistics.contract import AsymptoticLaw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 Panel = tuple[str, str]
 """Statistic and variant."""
 
-LAWS = {"chi2": "chi-square", "normal": "normal", "signed_root": "normal"}
+LAWS: dict[str, AsymptoticLaw] = {"chi2": "chi2", "normal": "normal", "signed_root": "signed_root"}
 PINKS = ((SIGNAL_LIGHT, "-"), (SIGNAL, "-"), (SIGNAL_DARK, "--"))
 OTHERS = "other_tests"
+NULL, LAW = "no signal", "law fitted to it"
 ROOT = r"signed root of $t$"
 TARGETS = (1.0, 3.0, 5.0)
+BINS = 36
 REACH = 9.0
 """Panels end this many standard deviations of the null above its mean; toys past that are counted in words."""
 
@@ -77,25 +80,25 @@ def draw_distributions(gathered: Gathered, shown: Sequence[Panel], fractions: Se
             axes.set_xlabel(ROOT if law == "signed_root" else "$t$", fontsize=10)
     for axes in list(grid.flat)[len(shown) :]:
         axes.axis("off")
-    handles, labels = grid.flat[0].get_legend_handles_labels()
     if not several:
         figure.suptitle(label, fontsize=11)
-    else:
-        labels = ["law fitted to it" if label.endswith("fitted to it") else label for label in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncol=2)
+    # A panel without a law has no curve, so no panel alone has everything.
+    entries = {
+        name: handle for axes in grid.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    names = sorted(entries, key=lambda name: (name != NULL, name != LAW))
+    figure.legend([entries[name] for name in names], names, loc="outside lower center", ncol=2)
     return figure
 
 
 def _panel(axes: "Axes", toys: pd.DataFrame, fractions: Sequence[float], law: str) -> None:
-    shown = toys.assign(t=signed_root(toys.t)) if law == "signed_root" else toys
-    null = _finite(shown[shown.role == "null"].t)
-    signal = {f_s: _finite(shown[(shown.role == "signal") & (shown.f_s == f_s)].t) for f_s in fractions}
-    mean, spread = float(null.mean()), float(null.std())
-    top = max([null.max(), *(np.quantile(t, 0.98) for t in signal.values() if len(t))])
-    low, high = float(null.min()) - 0.3 * spread, float(min(top, mean + REACH * spread)) + 0.3 * spread
-    bins = np.linspace(low, high, 37).tolist()
-    axes.hist(null, bins, density=True, color="#C4C4C4", label="no signal")
-    _curve(axes, null, law, bins)
+    scale = signed_root if law == "signed_root" else np.asarray
+    null = scale(_finite(toys[toys.role == "null"].t))
+    signal = {f_s: scale(_finite(toys[(toys.role == "signal") & (toys.f_s == f_s)].t)) for f_s in fractions}
+    bins = histogram_bins(null, [t for t in signal.values() if len(t)])
+    low, high = bins[0], bins[-1]
+    axes.hist(null, bins, density=True, color="#C4C4C4", label=NULL)
+    _curve(axes, _finite(toys[toys.role == "null"].t), law, bins)
     off = []
     for (f_s, t), (color, line) in zip(signal.items(), PINKS, strict=False):
         label = rf"$f_S$ = {100 * f_s:g} %"
@@ -118,16 +121,39 @@ def _panel(axes: "Axes", toys: pd.DataFrame, fractions: Sequence[float], law: st
     axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 4))
 
 
+def histogram_bins(null: NDArray[np.float64], signal: Sequence[NDArray[np.float64]]) -> list[float]:
+    """Edges that hold the null and what of the signal lies within REACH of it; an even number of bins.
+
+    Where t takes few values, as a count over a few events does, bins are as wide as several of its steps: otherwise
+    some would hold one value more than their neighbours.
+    """
+    mean, spread = float(null.mean()), float(null.std())
+    low = min(null.min(), *(t.min() for t in signal), null.max())
+    high = max(null.max(), *(np.quantile(t, 0.98) for t in signal), null.min())
+    low = max(float(low), mean - REACH * spread) - 0.3 * spread
+    high = min(float(high), mean + REACH * spread) + 0.3 * spread
+    # Rounded: tests break ties of such counts by a little of something else.
+    values = np.unique(np.round((null - mean) / (spread or 1.0), 3)) * (spread or 1.0) + mean
+    step = float(np.diff(values).min(initial=np.inf))
+    edges = np.linspace(low, high, BINS + 1)
+    if (high - low) / step <= 20 * BINS:
+        width = step * max(1.0, np.ceil((high - low) / step / BINS))
+        start = values[0] - step / 2 - width * np.ceil((values[0] - low) / width)
+        count = int(np.ceil((high - start) / width))
+        edges = start + width * np.arange(count + count % 2 + 1)
+    return [float(edge) for edge in edges]
+
+
 def _curve(axes: "Axes", null: NDArray[np.float64], law: str, bins: Sequence[float]) -> None:
     if law not in LAWS:
         return
-    # The signed root of t is normal, and it is what is shown.
-    fitted = fit_asymptotic("chi2" if law == "chi2" else "normal", null)
+    fitted = fit_asymptotic(LAWS[law], null)
     edges = np.linspace(bins[0], bins[-1], 241)
+    t = np.sign(edges) * edges**2 if law == "signed_root" else edges
     # The law's share between neighbouring edges, as for a histogram: a chi-square's density may have a pole.
-    share = -np.diff(fitted.p(edges)) / np.diff(edges)
+    share = -np.diff(fitted.p(t)) / np.diff(edges)
     if np.isfinite(share).all():
-        axes.plot((edges[1:] + edges[:-1]) / 2, share, color=BLACK, lw=1.2, label=f"{LAWS[law]} fitted to it")
+        axes.plot((edges[1:] + edges[:-1]) / 2, share, color=BLACK, lw=1.2, label=LAW)
 
 
 def _finite(t: "pd.Series[float]") -> NDArray[np.float64]:

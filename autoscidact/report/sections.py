@@ -70,10 +70,11 @@ def _findings(gathered: Gathered, needed: Sequence[Needed], ratios: Sequence[Pow
             ).replace("= >", ">")
     shown = [entry for entry in ratios if entry.kind == "asymptotic" and not math.isnan(entry.ratio)]
     for limit in dict.fromkeys(entry.limit for entry in shown):
-        values = [entry.ratio for entry in shown if entry.limit == limit]
+        # One signal fraction stands for all: the one where the limit is about a discovery.
+        at = min((entry for entry in shown if entry.limit == limit), key=lambda entry: abs(entry.z_limit - 5))
         yield (
-            f"NPLM has {100 * min(values):.0f} to {100 * max(values):.0f} % of the Z of the "
-            f"{_label(gathered, limit)} limit, which knows the signal."
+            f"At f_S = {_percent(at.f_s)} the {_label(gathered, limit)} limit, which knows the signal, has "
+            f"{at.z_limit:.1f} sigma, NPLM {at.z:.1f}: a ratio of {at.ratio:.2f} (asymptotic)."
         )
 
 

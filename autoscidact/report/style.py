@@ -113,12 +113,11 @@ def save(figure: "Figure", path: str | Path, dpi: int = 160) -> None:
 def save_formats(figure: "Figure", folder: Path, name: str) -> None:
     """Saves folder/name in each of FORMATS, the PNG at twice a screen's resolution.
 
-    The layout is settled once: it is most of the time that a figure takes.
+    The layout is settled by the first of them: settling it is most of the time that a figure takes.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
     for suffix in FORMATS:
         save(figure, folder / f"{name}.{suffix}", dpi=192)
+        figure.set_layout_engine("none")
 
 
 def fraction_axis(axes: "Axes", fractions: list[float]) -> None:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from autoscidact.errors import UserError
 from autoscidact.inference.pvalues import resolution, z_from_p
 from autoscidact.inference.threshold import Threshold, fraction_for_z
+from autoscidact.report.distributions import LAWS
 from autoscidact.report.gather import Gathered
 from autoscidact.report.headline import empirical_variant, single_variant
 from autoscidact.statistics.contract import AsymptoticLaw
-
-LAWS: dict[str, AsymptoticLaw] = {"chi2": "chi2", "normal": "normal", "signed_root": "signed_root"}
 
 
 @dataclass(frozen=True)
