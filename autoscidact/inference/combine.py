@@ -10,6 +10,10 @@ Rule = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """(..., variants) local p-values, inside (0, 1), to (...) combined score; SMALLER is more anomalous."""
 
 
+_TIE = 1e-7
+"""Too small to order ranks that differ, up to some 1e5 null toys; larger than rounding."""
+
+
 def average_p(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of the local p-values: the rule of Sec. 3.2 of AutoSciDACT (Grosso and Letizia 2025)."""
     return np.asarray(p.mean(axis=-1))
@@ -21,8 +25,13 @@ def average_z(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def min_p(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest local p (Tippett's rule; min-p of Grosso and Letizia 2025)."""
-    return np.asarray(p.min(axis=-1))
+    """Logarithm of the smallest local p (Tippett's rule; min-p of Grosso and Letizia 2025).
+
+    Equal ones, of which ranks make many, are ordered by the product: where every width but one puts an observation
+    past all null toys it is then past those that one width puts first.
+    """
+    logs = np.log(p)
+    return np.asarray(logs.min(axis=-1) + _TIE * logs.sum(axis=-1))
 
 
 def product_p(p: NDArray[np.float64]) -> NDArray[np.float64]:

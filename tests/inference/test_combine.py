@@ -103,9 +103,22 @@ def test_rules_by_hand() -> None:
     z = norm.isf(p)
     assert RULES["average_p"](p) == pytest.approx(0.82 / 3)
     assert RULES["average_z"](p) == pytest.approx(-z.mean())
-    assert RULES["min_p"](p) == 0.02
+    assert RULES["min_p"](p) == pytest.approx(np.log(0.02), rel=1e-5)
+    # Ranks that differ are never reordered by the tie-break, equal ones are by the product.
+    n = 100_000
+    first, second = (np.array([r - 0.5, *rest]) / n for r, rest in ((5000, [n - 0.5] * 5), (5001, [5000.5] * 5)))
+    assert RULES["min_p"](first) < RULES["min_p"](second)
+    assert RULES["min_p"](np.array([0.02, 0.3, 0.3])) < RULES["min_p"](p)
     assert RULES["product_p"](p) == pytest.approx(np.log(0.02 * 0.3 * 0.5))
     assert RULES["smooth_max"](p) == pytest.approx(-np.log(np.exp(z).sum()))
+
+
+def test_an_observation_past_all_toys_in_all_widths_but_one_has_the_smallest_p() -> None:
+    """Each width has a null row of rank one, which ties with it in the smallest p."""
+    null = np.random.default_rng(0).normal(size=(199, 6))
+    t = np.full((1, 6), 9.0)
+    t[0, 0] = 0.0
+    assert combined_p(t, null, RULES["min_p"]) == 1 / 200
 
 
 @pytest.mark.parametrize("rule", set(RULES) - {"average_p", "average_z"})
