@@ -7,9 +7,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoscidact.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @contextlib.contextmanager
@@ -62,3 +65,11 @@ def content_hash(value: Any, length: int = 12) -> str:
     """Hex digest of a JSON-serialisable value; equal values give equal digests."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def array_hash(*arrays: "NDArray[Any]") -> str:
+    """16 hex digits that change whenever the shape or a value of one of these arrays does."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()[:16]

@@ -9,7 +9,8 @@ import numpy as np
 from autoscidact.commands.configuration import as_list, switch, whole_number
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
-from autoscidact.toys.pools import LabelledPoints, Pools, build_pools, check_disjoint, fitting_sizes, with_points
+from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.pools import Pools, build_pools, check_disjoint, fitting_sizes, with_points
 from autoscidact.toys.sampler import ToyDefinition, check_signal_fraction
 
 

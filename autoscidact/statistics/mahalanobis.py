@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
+from autoscidact.files import array_hash
 from autoscidact.statistics.contract import AsymptoticLaw
 from autoscidact.statistics.moments import Moments, moments
 from autoscidact.statistics.resources import Resources
 from autoscidact.statistics.tally import Tally
-from autoscidact.toys.pools import Pools, array_hash
+from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
 from autoscidact.toys.selection import data_matrix, grouped_matrix
 

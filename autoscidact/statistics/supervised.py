@@ -10,12 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from autoscidact.errors import UserError
+from autoscidact.files import array_hash
 from autoscidact.statistics.contract import AsymptoticLaw
 from autoscidact.statistics.resources import Resources
 from autoscidact.statistics.score_bins import score_edges
 from autoscidact.statistics.tally import Tally
 from autoscidact.statistics.template_fit import fit_signal_fraction
-from autoscidact.toys.pools import LabelledPoints, Pools, array_hash
+from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
 from autoscidact.toys.selection import data_matrix, reference_matrix
 

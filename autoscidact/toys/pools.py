@@ -1,39 +1,19 @@
 """Pools: the embedded events that toys draw from, and which of them each role may use."""
 
-import hashlib
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
+from autoscidact.files import array_hash
+from autoscidact.toys.labelled import LabelledPoints
 
 SHARED_FRACTION_WARNING = 1 / 3
 """Toys that hold more than this part of the background pool share so many events that
 the spread of the null is visibly underestimated for an observation from outside the pool."""
-
-
-@dataclass(frozen=True)
-class LabelledPoints:
-    """Labelled events that no toy draws from: what supervised tests learn from.
-
-    Attributes:
-        points: (n, d) float64, standardised as the pools are.
-        is_signal: (n,) which of them are the held-out class.
-        weights: (n,) float64.
-    """
-
-    points: NDArray[np.float64]
-    is_signal: NDArray[np.bool_]
-    weights: NDArray[np.float64]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of all of it."""
-        return array_hash(self.points, self.is_signal, self.weights)
 
 
 @dataclass(frozen=True)
@@ -72,14 +52,6 @@ class Pools:
     def fingerprint(self) -> str:
         """Hash of everything a toy can depend on."""
         return array_hash(self.points, self.ids, self.weights, self.reference, self.background, self.signal)
-
-
-def array_hash(*arrays: NDArray[Any]) -> str:
-    """16 hex digits that change whenever the shape or a value of one of these arrays does."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def build_pools(
@@ -134,7 +106,7 @@ def build_pools(
             stacklevel=2,
         )
     standardised = (points - mean) / scale
-    moved = _moved(training, mean, scale)
+    moved = None if training is None else training.standardised(mean, scale)
     return Pools(
         standardised, ids, np.asarray(weights, float), reference, background, signal, mean, scale, labels, moved
     )
@@ -152,7 +124,8 @@ def with_points(pools: Pools, points: NDArray[np.floating], training: LabelledPo
     is_signal[known] = False
     mean, scale = _standardisation(points, pools.weights, np.flatnonzero(~is_signal))
     moved = (np.asarray(points, dtype=np.float64) - mean) / scale
-    return replace(pools, points=moved, mean=mean, scale=scale, training=_moved(training, mean, scale))
+    labelled = None if training is None else training.standardised(mean, scale)
+    return replace(pools, points=moved, mean=mean, scale=scale, training=labelled)
 
 
 def fitting_sizes(n_background: int) -> tuple[int, int]:
@@ -192,15 +165,6 @@ def _standardisation(
         warnings.warn(f"axes {axes} of the embedding are constant over the background", UserWarning, stacklevel=2)
         scale = np.where(flat, 1.0, scale)
     return mean, scale
-
-
-def _moved(
-    training: LabelledPoints | None, mean: NDArray[np.float64], scale: NDArray[np.float64]
-) -> LabelledPoints | None:
-    if training is None:
-        return None
-    points = (np.asarray(training.points, dtype=np.float64) - mean) / scale
-    return LabelledPoints(points, training.is_signal, training.weights)
 
 
 def _check_sizes(n_background: int, n_ref: int, n_data: int) -> None:

@@ -17,7 +17,8 @@ from autoscidact.statistics.nplm.widths import FixedWidths, QuantileWidths
 from autoscidact.statistics.one_class_svm import OneClassSVM
 from autoscidact.statistics.resources import Resources
 from autoscidact.statistics.supervised import Supervised
-from autoscidact.toys.pools import LabelledPoints, Pools, build_pools
+from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyDefinition, draw_toys
 
 N_REF, N_DATA = 600, 120

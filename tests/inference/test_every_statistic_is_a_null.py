@@ -22,7 +22,8 @@ from autoscidact.inference.engine import one_thread_each
 from autoscidact.inference.pvalues import empirical_p
 from autoscidact.statistics.contract import Statistic
 from autoscidact.statistics.resources import Resources
-from autoscidact.toys.pools import LabelledPoints, Pools, build_pools
+from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyDefinition, draw_toys
 
 FULL = os.environ.get("AUTOSCIDACT_FULL_CHECKS") == "1"

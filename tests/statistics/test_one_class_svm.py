@@ -11,7 +11,8 @@ from sklearn.svm import OneClassSVM as Reference
 
 from autoscidact.errors import UserError
 from autoscidact.statistics.one_class_svm import OneClassSVM, tagging_threshold
-from autoscidact.toys.pools import LabelledPoints, Pools, build_pools
+from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyBatch, ToyDefinition, draw_toys
 
 N_REF, N_DATA = 1000, 200

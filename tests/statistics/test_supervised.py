@@ -12,7 +12,8 @@ from autoscidact.errors import UserError
 from autoscidact.statistics.score_bins import score_edges
 from autoscidact.statistics.supervised import MIN_EXPECTED, Supervised
 from autoscidact.statistics.template_fit import fit_signal_fraction
-from autoscidact.toys.pools import LabelledPoints, Pools, build_pools
+from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyBatch, ToyDefinition, draw_toys
 
 N_REF, N_DATA = 2000, 400
