@@ -25,13 +25,13 @@ def average_z(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def min_p(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of the smallest local p (Tippett's rule; min-p of Grosso and Letizia 2025).
+    """The smallest local p (Tippett's rule; min-p of Grosso and Letizia 2025).
 
     Equal ones, of which ranks make many, are ordered by the product: where every width but one puts an observation
     past all null toys it is then past those that one width puts first.
     """
     logs = np.log(p)
-    return np.asarray(logs.min(axis=-1) + _TIE * logs.sum(axis=-1))
+    return np.asarray(np.exp(logs.min(axis=-1) + _TIE * logs.sum(axis=-1)))
 
 
 def product_p(p: NDArray[np.float64]) -> NDArray[np.float64]:
