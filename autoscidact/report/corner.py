@@ -17,7 +17,7 @@ MOST_SIGNAL = 1500
 MOST_AXES = 6
 NAMED_CLASSES = 9
 DOTS: dict[str, Any] = {"marker": "o", "ls": "", "rasterized": True}
-COOL = ("#4FA3D8", "#9CC9EA", "#C9DDF0", "#3FB89A", "#8FD6B0", "#CDE9B5")
+COOL = ("#6CB4E4", "#9CC9EA", "#C9DDF0", "#55C2A6", "#8FD6B0", "#CDE9B5")
 """Blues and greens that the background's classes are spread over: all lighter than the signal's pink, which without
 red or green cones is a blue too."""
 

@@ -88,7 +88,9 @@ def _distributions(gathered: Gathered, folder: Path, prefix: str) -> tuple[Figur
     for name, shown in panels(gathered).items():
         save_formats(draw_distributions(gathered, shown, fractions), folder, f"{prefix}_t_{stem(name)}")
         alone = {statistic for statistic, _ in shown}
-        label = statistic_style(name, gathered.statistics).label if len(alone) == 1 else "the other tests"
+        label = "the other tests"
+        if len(alone) == 1:
+            label = statistic_style(alone.pop(), gathered.statistics).label
         listed = ", ".join(f"{100 * f_s:g} %" for f_s in fractions)
         figures.append(
             Figure(

@@ -150,6 +150,8 @@ def _embedding(drawn: Illustrations, training: Training) -> list[Block]:
     blocks: list[Block] = [Figures(drawn.training)] if drawn.training else []
     if training.events is None:
         blocks.append(Text(f"The embedding is not shown: {training.source}."))
+    elif training.metrics is None:
+        blocks.append(Text(f"There are no training curves: no losses by epoch lie beside {training.source}."))
     return blocks
 
 

@@ -1,0 +1,132 @@
+"""`autoscidact report` on a real discovery: its files, their bytes, and what it refuses."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+FIGURES = [f"digits_{name}" for name in ("embedding", "t_nplm", "z_asymptotic", "z_empirical")]
+
+
+@pytest.fixture(scope="module")
+def reported(trained: Path, discovered: Path, succeed, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a report of the discovery, and what the command printed."""
+    folder = tmp_path_factory.mktemp("a report") / "new"
+    outcome = succeed("report", f"runs={discovered}", f"to='{folder}'", f"outputs={trained}")
+    return folder, outcome.out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file but run.json, which holds the command as it was typed."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "run.json")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_everything_is_there(reported: tuple[Path, str]) -> None:
+    folder, printed = reported
+    files = {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "svg")}
+    # The small training keeps no losses, and the report says so.
+    assert "no training curves" in (folder / "report.md").read_text()
+    assert set(contents(folder)) == files | {"report.md", "report.tex", "report.html"}
+    for name in ("report.html", "report.md", "report.tex", "figures"):
+        assert str(folder / name) in printed
+    assert re.search(r"digits +NPLM +\S", printed)
+    assert len(printed.splitlines()) < 25
+
+
+def test_numbers_are_those_of_the_run(reported: tuple[Path, str], discovered: Path) -> None:
+    table = pd.read_csv(discovered / "z_scores.csv")
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in (reported[0] / "report.md").open()]
+    for variant, kind in (("min_p", "empirical"), ("best_width", "asymptotic")):
+        rows = table[table.variant == variant].sort_values("f_s")
+        (line,) = (line for line in lines if len(line) == 4 and line[1].split(" ")[0] == variant)
+        assert [float(cell.strip("\\>")) for cell in line[2:]] == rows[f"z_{kind}"].round(2).tolist()
+    every = [line for line in lines if line[:1] == ["NPLM"] and len(line) == 8]
+    assert [line[1] for line in every] == table.variant.drop_duplicates().tolist()
+
+
+def test_provenance_is_complete(reported: tuple[Path, str], discovered: Path, trained: Path) -> None:
+    record = json.loads((discovered / "run.json").read_text())
+    (training,) = (trained / "train" / "digits").iterdir()
+    for name in ("report.md", "report.html"):
+        text = (reported[0] / name).read_text()
+        text = text.replace("<wbr>", "").replace("&#39;", "'")
+        for said in (str(discovered), record["command"], record["pools"], str(training), record["versions"]["torch"]):
+            assert said in text, (name, said)
+    own = json.loads((reported[0] / "run.json").read_text())
+    assert list(own["runs"]) == [str(discovered)]
+    assert own["runs"][str(discovered)].keys() == {"z_scores.csv", "toys.parquet", "run.json"}
+
+
+def test_the_page_needs_no_network(reported: tuple[Path, str]) -> None:
+    found: list[str] = []
+
+    class Page(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert tag not in ("script", "link")
+            found.extend(value or "" for name, value in attrs if name in ("src", "href", "srcset"))
+
+    Page().feed((reported[0] / "report.html").read_text())
+    assert sum(value.startswith("data:image/") for value in found) == len(FIGURES)
+    assert all(value.startswith(("#", "data:image/")) for value in found)
+
+
+def test_same_runs_same_bytes_wherever_they_are_named(
+    reported: tuple[Path, str], trained: Path, discovered: Path, succeed
+) -> None:
+    outcome = succeed("report", f"outputs={trained}", "datasets=digits")
+    (again,) = (trained / "report").iterdir()
+    assert str(again) in outcome.out
+    assert contents(again) == contents(reported[0])
+    shutil.rmtree(again.parent)
+
+
+def test_a_run_without_its_training_is_reported_without_its_embedding(
+    tmp_path: Path, discovered: Path, succeed
+) -> None:
+    folder = tmp_path / "alone"
+    shutil.copytree(discovered, folder)
+    record = json.loads((folder / "run.json").read_text())
+    record["embedding"]["checkpoint"] = str(tmp_path / "gone" / "checkpoint.safetensors")
+    record["config"]["outputs"] = str(tmp_path / "gone")
+    (folder / "run.json").write_text(json.dumps(record))
+    succeed("report", f"runs={folder}", f"to={tmp_path / 'report'}")
+    assert (
+        "The embedding is not shown: there is no embedding.parquet" in (tmp_path / "report" / "report.md").read_text()
+    )
+    assert not list((tmp_path / "report").glob("figures/*embedding*"))
+
+
+def test_another_number_of_null_toys_is_refused(tmp_path: Path, discovered: Path, trained: Path, run, digits) -> None:
+    outcome = run("discover", *digits, "toys.n_null=50", "toys.n_signal=10", "f_s=0.5", f"outputs={trained}")
+    assert outcome.status == 0, outcome.err
+    (other,) = (path for path in discovered.parent.iterdir() if path != discovered)
+    outcome = run("report", f"outputs={trained}", f"to={tmp_path / 'report'}")
+    assert outcome.status == 1
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("error: runs ")
+    assert re.search(r"of dataset digits differ in toys\.n_null: (100 and 50|50 and 100);", line)
+    assert not (tmp_path / "report").exists()
+    shutil.rmtree(other)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["runs=nowhere"], "runs: nowhere is not a folder"),
+        (["outputs=nothing_here"], "no finished discovery under nothing_here/discover"),
+        (["datasets=[digits,letters]"], "datasets=letters"),
+        (["seed=x"], "seed=x"),
+        (["datset=digits"], "did you mean datasets?"),
+    ],
+)
+def test_mistakes_are_one_line(options: list[str], said: str, trained: Path, run) -> None:
+    defaults = [] if options[0].startswith("outputs") else [f"outputs={trained}"]
+    outcome = run("report", *options, *defaults)
+    assert outcome.status == 1
+    (line,) = outcome.err.splitlines()
+    assert said in line
