@@ -1,7 +1,7 @@
 """Runs of one dataset in one table, and the refusal of runs whose numbers do not belong together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -72,6 +72,11 @@ def _together(dataset: str, runs: list[Run]) -> Gathered:
                 f"runs {one.folder} and {other.folder} of dataset {dataset} differ in {'; '.join(unlike[:3])}{more}; "
                 "report them separately, with runs=[FOLDER,...]"
             )
+    names = [run.name for run in runs]
+    runs = [
+        run if names.count(run.name) == 1 else replace(run, label=f"{run.name}-{turn}")
+        for turn, run in enumerate(runs, start=1)
+    ]
     rows = pd.concat([run.table.assign(run=run.name) for run in runs], ignore_index=True)
     rows = rows.drop_duplicates(["statistic", "variant", "f_s"], ignore_index=True)
     toys = pd.concat([run.toys for run in runs], ignore_index=True)

@@ -28,6 +28,7 @@ class Run:
         dataset: as in the table.
         table: z_scores.csv. toys: toys.parquet.
         record: run.json: command, config, seed, versions and what the run stands on.
+        label: what tells it from others whose folders have the same name; empty where none has.
     """
 
     folder: Path
@@ -35,11 +36,12 @@ class Run:
     table: pd.DataFrame
     toys: pd.DataFrame
     record: dict[str, Any]
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """The folder's name, a hash of what decides the run."""
-        return self.folder.name or str(self.folder)
+        """The label, or the folder's name, a hash of what decides the run."""
+        return self.label or self.folder.absolute().name
 
     @property
     def statistics(self) -> list[str]:

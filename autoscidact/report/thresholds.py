@@ -32,34 +32,34 @@ class Needed:
     empirical: Threshold | str
 
 
-def needed_fractions(gathered: Gathered, z: float = 3.0, seed: int = 0) -> list[Needed]:
+def needed_fractions(gathered: Gathered, z: float = 3.0, n_bootstrap: int = 200, seed: int = 0) -> list[Needed]:
     """f_S at which the median toy reaches `z`, for each statistic's headline variants.
 
     From the toys' t with a bootstrap error (`fraction_for_z`); combinations of widths have no t, so their f_S is
     interpolated linearly in the table, without error.
     """
-    return [_needed(gathered, name, z, seed) for name in gathered.statistics]
+    return [_needed(gathered, name, z, n_bootstrap, seed) for name in gathered.statistics]
 
 
-def _needed(gathered: Gathered, statistic: str, z: float, seed: int) -> Needed:
+def _needed(gathered: Gathered, statistic: str, z: float, n_bootstrap: int, seed: int) -> Needed:
     rows = gathered.of(statistic)
     single, calibrated = single_variant(rows), empirical_variant(rows)
     law = LAWS.get(str(rows[rows.variant == single].asymptotic_law.iloc[0]))
     n_null = int(rows.n_null.iloc[0])
     asymptotic: Threshold | str = "no asymptotic law"
     if law is not None:
-        asymptotic = _from_toys(gathered, statistic, single, law, z, seed)
+        asymptotic = _from_toys(gathered, statistic, single, law, z, n_bootstrap, seed)
     if float(z_from_p(resolution(n_null))) < z:
         empirical: Threshold | str = f"past what {n_null} null toys resolve"
     elif np.isfinite(rows[rows.variant == calibrated].t_median).any():
-        empirical = _from_toys(gathered, statistic, single_variant(rows), None, z, seed)
+        empirical = _from_toys(gathered, statistic, single_variant(rows), None, z, n_bootstrap, seed)
     else:
         empirical = interpolated(rows[rows.variant == calibrated], z)
     return Needed(statistic, single, asymptotic, calibrated, empirical)
 
 
 def _from_toys(
-    gathered: Gathered, statistic: str, variant: str, law: AsymptoticLaw | None, z: float, seed: int
+    gathered: Gathered, statistic: str, variant: str, law: AsymptoticLaw | None, z: float, n_bootstrap: int, seed: int
 ) -> Threshold | str:
     toys = gathered.toys[(gathered.toys.statistic == statistic) & (gathered.toys.variant == variant)]
     null = toys[toys.role == "null"].t.to_numpy(dtype=float)
@@ -70,7 +70,7 @@ def _from_toys(
     if not len(null) or not by_fraction:
         return "no toys"
     try:
-        return fraction_for_z(null, by_fraction, law, z, seed=seed)
+        return fraction_for_z(null, by_fraction, law, z, n_bootstrap, seed)
     except UserError as error:
         return "the law cannot describe the null toys" if law else str(error).partition(":")[0]
 

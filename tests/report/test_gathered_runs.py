@@ -134,3 +134,11 @@ def test_unknown_tests_come_last(tmp_path: Path) -> None:
     found = gathered(finished_run(tmp_path / "one", ("home_made", "supervised", "mahalanobis", "nplm")))
     assert found.statistics == ["nplm", "supervised", "mahalanobis", "home_made"]
     assert np.isfinite(found.of("home_made").z_asymptotic).all()
+
+
+def test_runs_in_folders_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    found = gathered(
+        finished_run(tmp_path / "a" / "final", ("nplm",)), finished_run(tmp_path / "b" / "final", ("supervised",))
+    )
+    assert [run.name for run in found.runs] == ["final-1", "final-2"]
+    assert set(found.table.run[found.table.statistic == "supervised"]) == {"final-2"}

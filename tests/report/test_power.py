@@ -90,7 +90,7 @@ def test_headline_variants(tmp_path: Path) -> None:
 def test_needed_fractions_of_known_tests(tmp_path: Path) -> None:
     """Z = 3 at 3 % where Z is 100 f_S, and at 1.5 % where it is 200 f_S."""
     (gathered,) = gather([read_run(finished_run(tmp_path / "run", ("mahalanobis", "supervised", "nplm"), n_null=900))])
-    found = {entry.statistic: entry for entry in needed_fractions(gathered)}
+    found = {entry.statistic: entry for entry in needed_fractions(gathered, n_bootstrap=40)}
     for name, truth in (("mahalanobis", 0.03), ("supervised", 0.015)):
         # The empirical critical value is the second largest of 900 null toys: 3.1 sigma, give or take 0.3.
         for threshold, error in ((found[name].asymptotic, 0.15), (found[name].empirical, 0.25)):
@@ -106,7 +106,7 @@ def test_needed_fractions_of_known_tests(tmp_path: Path) -> None:
 
 def test_too_few_null_toys_are_said(tmp_path: Path) -> None:
     (gathered,) = gather([read_run(finished_run(tmp_path / "run"))])
-    assert {entry.empirical for entry in needed_fractions(gathered)} == {"past what 120 null toys resolve"}
+    assert {entry.empirical for entry in needed_fractions(gathered, n_bootstrap=40)} == {"past what 120 null toys resolve"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ NO_FIGURES = Illustrations((), (), ())
 
 def sections(gathered: Gathered, training: Training | None = None) -> dict[str, Section]:
     parts = dataset_sections(
-        gathered, needed_fractions(gathered), NO_FIGURES, training or Training("nothing there"), "made"
+        gathered, needed_fractions(gathered, n_bootstrap=5), NO_FIGURES, training or Training("nothing there"), "made"
     )
     return {part.anchor.partition("-")[2]: part for part in parts}
 
@@ -127,7 +127,7 @@ def test_figures_are_drawn_and_described(tmp_path: Path, two_runs: Gathered) -> 
     files = {path.name for path in (tmp_path / "figures").iterdir()}
     assert files == {f"made_{name}.{suffix}" for name in names for suffix in ("png", "pdf", "svg")}
     assert all(figure.alt and figure.caption for figure in every)
-    parts = dataset_sections(two_runs, needed_fractions(two_runs), drawn, training, "made")
+    parts = dataset_sections(two_runs, needed_fractions(two_runs, n_bootstrap=5), drawn, training, "made")
     shown = [
         figure for part in parts for block in part.blocks if isinstance(block, Figures) for figure in block.figures
     ]
