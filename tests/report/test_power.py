@@ -106,7 +106,8 @@ def test_needed_fractions_of_known_tests(tmp_path: Path) -> None:
 
 def test_too_few_null_toys_are_said(tmp_path: Path) -> None:
     (gathered,) = gather([read_run(finished_run(tmp_path / "run"))])
-    assert {entry.empirical for entry in needed_fractions(gathered, n_bootstrap=40)} == {"past what 120 null toys resolve"}
+    needed = needed_fractions(gathered, n_bootstrap=40)
+    assert {entry.empirical for entry in needed} == {"past what 120 null toys resolve"}
 
 
 @pytest.mark.parametrize(
