@@ -5,6 +5,8 @@ import importlib
 import multiprocessing
 import os
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -47,7 +49,10 @@ def run_jobs(jobs: Sequence[Job], workers: int, threads: int, title: str, done: 
     make_folder(jobs[0].log.parent)
     failed = []
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool, progress(title, len(jobs)) as bar:
+    with (
+        ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),)) as pool,
+        progress(title, len(jobs)) as bar,
+    ):
         pending: dict[Future[str], int] = {
             pool.submit(run_job, job.command, job.settings, list(sys.argv), str(job.log), threads): place
             for place, job in enumerate(jobs)
@@ -66,6 +71,17 @@ def run_jobs(jobs: Sequence[Job], workers: int, threads: int, title: str, done: 
                 future.cancel()
     if failed:
         raise UserError("\n  ".join([f"{len(failed)} of {len(jobs)} jobs failed; run again to redo them:", *failed]))
+
+
+def end_with_parent(parent: int) -> None:
+    """Ends this process soon after its parent: a study that is killed leaves nothing running behind it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_job(command: str, settings: Any, words: list[str], log: str, threads: int) -> str:

@@ -1,5 +1,10 @@
 """A study on real images, small: what it leaves, that it resumes, and what it says of mistakes."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +95,51 @@ def test_a_point_that_fails_leaves_the_others_and_names_its_log(
     log = Path(outcome.err.split("(log: ")[1].split(")")[0])
     assert "UserError" in log.read_text()
     assert "1 of 2 points are done already" in run("study", *words, scan, *plan, arms).out
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
+def test_a_killed_study_leaves_nothing_running_and_resumes(
+    tmp_path: Path, digits: tuple[str, ...], succeed: Run
+) -> None:
+    words = ["study", "study=label_noise", *digits, "statistic=all", "workers=2", "smoke=true", f"outputs={tmp_path}"]
+    study = subprocess.Popen([sys.executable, "-m", "autoscidact", *words], stdout=subprocess.DEVNULL)
+    # Killed amid its first trainings.
+    assert _soon(lambda: list(tmp_path.glob("train/digits/*")))
+    workers = _descendants(study.pid)
+    assert workers
+    study.send_signal(signal.SIGKILL)
+    study.wait()
+    assert _soon(lambda: not any(_running(pid) for pid in workers)), workers
+    assert "SMOKE RUN" in succeed(*words).out
+
+
+def _soon(condition: Callable[[], object], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            parent = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(name))
+    found, queue = [], [pid]
+    while queue:
+        below = children.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
