@@ -21,23 +21,28 @@ MOST_COLUMNS = 5
 
 def headline_tables(gathered: Gathered, prefix: str) -> Iterator[Table]:
     """Empirical and asymptotic Z of every test's headline variant, f_S across."""
+    source = f"From z_scores.csv of {_runs(gathered)}."
     for kind, choose in (("empirical", empirical_variant), ("asymptotic", asymptotic_variant)):
+        fit = ["fit p"] if kind == "asymptotic" else []
+        caption = f"{kind.capitalize()} Z of the median toy at each f_S. {source}"
+        if fit:
+            caption = (
+                f"Asymptotic Z of the median toy at each f_S. Fit p: of a Kolmogorov-Smirnov test of the null toys "
+                f"against the law; where it is small, do not quote this Z. {source}"
+            )
         for turn, fractions in enumerate(_chunks(gathered)):
             rows = []
             for name in gathered.statistics:
                 mine = gathered.of(name)
                 mine = mine[mine.variant == choose(mine)]
                 cells = {row.f_s: _z(row, kind) for row in mine.itertuples()}
+                quality = [_number(mine.asymptotic_ks_p.iloc[0], ".2g")] if fit else []
                 if any(cells.values()):
-                    rows.append([label(gathered, name), _variant(mine), *(cells.get(f_s, "") for f_s in fractions)])
+                    z = [cells.get(f_s, "") for f_s in fractions]
+                    rows.append([label(gathered, name), _variant(mine), *quality, *z])
             if rows:
-                yield Table(
-                    f"{prefix}-z-{kind}{turn or ''}",
-                    f"{kind.capitalize()} Z of the median toy at each f_S. From z_scores.csv of {_runs(gathered)}.",
-                    ["test", "variant", *map(percent, fractions)],
-                    rows,
-                    heads=2,
-                )
+                columns = ["test", "variant", *fit, *map(percent, fractions)]
+                yield Table(f"{prefix}-z-{kind}{turn or ''}", caption, columns, rows, heads=2)
 
 
 def needed_table(gathered: Gathered, needed: Sequence[Needed], prefix: str) -> Table:

@@ -51,9 +51,11 @@ def test_anchors_and_names_are_unique(two_runs: Gathered) -> None:
 
 def test_headline_cells_are_the_tables(two_runs: Gathered) -> None:
     empirical, asymptotic = tables(sections(two_runs)["z"])
-    assert empirical.columns == asymptotic.columns == ["test", "variant", "1 %", "2 %", "5 %", "10 %"]
+    assert empirical.columns == ["test", "variant", "1 %", "2 %", "5 %", "10 %"]
+    assert asymptotic.columns == ["test", "variant", "fit p", "1 %", "2 %", "5 %", "10 %"]
     rows = two_runs.of("supervised")
-    assert list(asymptotic.rows[1][2:]) == [f"{z:.2f}" for z in rows.z_asymptotic]
+    assert asymptotic.rows[1][2] == f"{rows.asymptotic_ks_p.iloc[0]:.2g}"
+    assert list(asymptotic.rows[1][3:]) == [f"{z:.2f}" for z in rows.z_asymptotic]
     marks = [cell.startswith(">") for cell in empirical.rows[1][2:]]
     assert marks == rows.z_empirical_is_bound.tolist()
     assert asymptotic.rows[0][1] == "best_width (1.5)"
@@ -83,7 +85,7 @@ def test_each_number_has_a_run(two_runs: Gathered) -> None:
 
 def test_power_table_is_zs_quotient(two_runs: Gathered) -> None:
     (table,) = tables(sections(two_runs)["power"])
-    nplm, supervised = (tables(sections(two_runs)["z"])[1].rows[i][2:] for i in (0, 1))
+    nplm, supervised = (tables(sections(two_runs)["z"])[1].rows[i][3:] for i in (0, 1))
     row = next(row for row in table.rows if row[1] == "asymptotic")
     quotients = [float(z) / float(limit) for z, limit in zip(nplm, supervised, strict=True)]
     assert [float(cell) for cell in row[2:]] == pytest.approx(quotients, abs=0.02)
