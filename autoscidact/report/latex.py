@@ -19,6 +19,7 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{6pt}
 \setlength{\tabcolsep}{4pt}
+\setlength{\LTcapwidth}{0.95\linewidth}
 \begin{document}
 """
 
