@@ -29,7 +29,7 @@ from rich.table import Table
 
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder
-from autoscidact.commands.events import RAW, embedded_events, ideal_events
+from autoscidact.commands.events import embedded_events, ideal_events
 from autoscidact.commands.pseudo_experiments import (
     check_fractions,
     checked_toys,
@@ -37,6 +37,7 @@ from autoscidact.commands.pseudo_experiments import (
     same_pools,
     signal_fractions,
 )
+from autoscidact.commands.trained import RAW
 from autoscidact.errors import UserError
 from autoscidact.files import write_text
 from autoscidact.inference.engine import one_thread_each, run_toys

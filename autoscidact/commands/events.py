@@ -9,14 +9,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from autoscidact.commands.dataset import load_dataset
-from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
+from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, RAW, training_folder
 from autoscidact.embedding.checkpoint import check_matches, load
 from autoscidact.embedding.embed import embed_dataset, unembedded
 from autoscidact.embedding.table import EmbeddedEvents, read_embedding
 from autoscidact.errors import UserError
-
-RAW = "raw"
-"""`embedding=raw`: the events' own features."""
 
 
 def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from autoscidact.commands.configuration import as_list, plain, random_seed
-from autoscidact.commands.trained import EMBEDDING, training_folder
+from autoscidact.commands.trained import EMBEDDING, RAW, training_folder
 from autoscidact.embedding.table import read_embedding
 from autoscidact.errors import UserError
 from autoscidact.files import content_hash, make_folder, write_text
@@ -118,6 +118,8 @@ def find_training(run: Run) -> Training:
     """The embedding and the losses behind a discovery, as far as they are still there."""
     config, provenance = run.record["config"], run.record.get("embedding") or {}
     epoch = provenance.get("best_epoch")
+    if config.get("embedding") == RAW:
+        return Training("the events' own features, without an embedding")
     if config.get("embedding") is not None:
         path = Path(config["embedding"]).expanduser()
         if not path.is_file():

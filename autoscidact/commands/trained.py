@@ -8,6 +8,8 @@ from autoscidact.commands.configuration import run_folder
 
 CHECKPOINT = "checkpoint.safetensors"
 EMBEDDING = "embedding.parquet"
+RAW = "raw"
+"""`embedding=raw`: the events' own features, and no training at all."""
 
 # Where a training runs and what it prints does not change what comes out of it.
 _INCIDENTAL = ("accelerator", "devices", "num_nodes", "strategy")

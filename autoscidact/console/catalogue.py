@@ -80,6 +80,18 @@ def option_summary(folders: Sequence[Path], group: str, option: str) -> str:
     return ""
 
 
+def own_keys(folder: Path, name: str) -> set[str]:
+    """The keys that configuration `name`, with those it builds on, sets itself and not by a group."""
+    import yaml  # type: ignore[import-untyped]
+
+    content = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    keys = {str(key) for key in content if key != "defaults"}
+    for entry in content.get("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            keys |= own_keys(folder, entry)
+    return keys
+
+
 def default_choices(folder: Path, name: str) -> dict[str, Any]:
     """The groups that configuration `name` composes, in order, each with the option(s) chosen by default."""
     return dict(_choices(folder, name))

@@ -63,7 +63,8 @@ def command_help(name: str, folders: Sequence[Path]) -> str:
             for option in options.get(group, []):
                 mark = "*" if option in default else " "
                 sections += _row(f"  {mark} {option}", catalogue.option_summary(folders, group, option))
-    keys = {key: text for key, text in PUBLIC_KEYS.items() if _used(key, choices)}
+    own = catalogue.own_keys(folders[0], name)
+    keys = {key: text for key, text in PUBLIC_KEYS.items() if _used(key, choices, own)}
     sections += ["", f"Keys (key=value; all of them: autoscidact {name} --cfg job)"]
     for key, text in keys.items():
         sections += _row(key, text)
@@ -81,10 +82,10 @@ def _row(left: str, right: str) -> list[str]:
     return [f"  {left:20} {wrapped[0]}".rstrip(), *(f"  {'':20} {line}" for line in wrapped[1:])]
 
 
-def _used(key: str, choices: dict[str, object]) -> bool:
+def _used(key: str, choices: dict[str, object], own: set[str]) -> bool:
     head, dot, _ = key.partition(".")
     if not dot:
-        return bool(choices) or key in ("seed", "outputs", "device", "threads")
+        return key in own or (key == "f_s" and "dataset" in choices)  # every dataset brings its fractions
     # nplm's settings come with the statistic of that name.
     chosen = choices.get("statistic")
-    return head in choices or (isinstance(chosen, list) and head in chosen)
+    return head in choices or chosen == "all" or (isinstance(chosen, list) and head in chosen)

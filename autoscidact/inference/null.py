@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import digamma, gammaln
+from scipy.special import chdtr, digamma, gammaln, ndtr
 from scipy.stats import chi2, kstest, norm
 
 from autoscidact.errors import UserError
@@ -60,7 +60,7 @@ class ChiSquareNull:
             return cls(float("nan"), float("nan"))
         target = float(np.mean(np.log(values)))
         df = float(brentq(lambda nu: digamma(nu / 2) + np.log(2) - target, 1e-8, 4 * values.max() + 100))
-        return cls(df, float(kstest(values, chi2(df).cdf).pvalue))
+        return cls(df, float(kstest(values, lambda t: chdtr(df, t)).pvalue))
 
     def p(self, t: ArrayLike) -> NDArray[np.float64]:
         """Survival function of the fitted chi-square; underflows to 0 far out, where `z` does not."""
@@ -88,7 +88,7 @@ class NormalNull:
         """Takes the toys' mean and standard deviation."""
         values = np.asarray(toys, dtype=float)
         mean, spread = float(values.mean()), float(values.std(ddof=1))
-        return cls(mean, spread, float(kstest(values, norm(mean, spread).cdf).pvalue))
+        return cls(mean, spread, _normal_ks_p(values, mean, spread))
 
     def p(self, t: ArrayLike) -> NDArray[np.float64]:
         """Survival function of the fitted normal distribution."""
@@ -118,7 +118,7 @@ class SignedRootNull:
         """Takes mean and standard deviation of the toys' signed roots, at least 0 and 1."""
         roots = signed_root(toys)
         mean, spread = max(0.0, float(roots.mean())), max(1.0, float(roots.std(ddof=1)))
-        return cls(NormalNull(mean, spread, float(kstest(roots, norm(mean, spread).cdf).pvalue)))
+        return cls(NormalNull(mean, spread, _normal_ks_p(roots, mean, spread)))
 
     @property
     def ks_p(self) -> float:
@@ -138,6 +138,10 @@ def signed_root(t: ArrayLike) -> NDArray[np.float64]:
     """sign(t) sqrt|t|."""
     values = np.asarray(t, dtype=float)
     return np.asarray(np.sign(values) * np.sqrt(np.abs(values)))
+
+
+def _normal_ks_p(values: NDArray[np.float64], mean: float, spread: float) -> float:
+    return float(kstest(values, lambda t: ndtr((t - mean) / spread)).pvalue)
 
 
 AsymptoticNull = ChiSquareNull | NormalNull | SignedRootNull

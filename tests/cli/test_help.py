@@ -46,8 +46,9 @@ def test_command_help_shows_groups_options_keys_and_examples(cli, command: str) 
             assert f" {option}" in text
     assert "* synthetic" in text
     assert "@package" not in text
+    there = keys_of(cli, command, "kernel=fixed")
     for key in PUBLIC_KEYS:
-        assert f"\n  {key} " in text
+        assert (f"\n  {key} " in text) == (key in there), key
     assert f"\n  autoscidact {command} " in text
     assert "-sc install=bash" in text
 
@@ -61,12 +62,26 @@ def test_help_after_overrides_and_with_the_users_own_folder(cli, tmp_path) -> No
     assert "Birds of three islands" in outcome.out
 
 
-def test_every_public_key_exists(cli) -> None:
+def keys_of(cli, command: str, *words: str) -> set[str]:
+    """Every key of a command's configuration, dotted."""
     from omegaconf import OmegaConf
 
     from autoscidact.console.explain import dotted_keys
 
-    assert set(PUBLIC_KEYS) <= set(dotted_keys(OmegaConf.create(cli("discover", "kernel=fixed", "--cfg", "job").out)))
+    return set(dotted_keys(OmegaConf.create(cli(command, *words, "--cfg", "job").out)))
+
+
+def test_every_public_key_exists(cli) -> None:
+    study, report = keys_of(cli, "study", "kernel=fixed", "study=penalty"), keys_of(cli, "report")
+    assert set(PUBLIC_KEYS) <= study | report
+
+
+@pytest.mark.parametrize("command", ["report", "doctor"])
+def test_help_of_commands_without_groups_names_their_own_keys_only(cli, command: str) -> None:
+    text, there = cli(command, "--help").out, keys_of(cli, command)
+    shown = {key for key in PUBLIC_KEYS if f"\n  {key} " in text}
+    assert shown == set(PUBLIC_KEYS) & there
+    assert "seed" in shown
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["discover", "--help"]])
