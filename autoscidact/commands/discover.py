@@ -47,6 +47,10 @@ from autoscidact.inference.store import ToyStore
 from autoscidact.progress import progress
 from autoscidact.provenance import record
 from autoscidact.report.figures import draw_z_against_fraction
+from autoscidact.report.gather import gather
+from autoscidact.report.runs import read_run
+from autoscidact.report.scan import draw_asymptotic, draw_empirical
+from autoscidact.report.style import save
 from autoscidact.report.tables import overview, write_csv, write_markdown, z_score_table
 from autoscidact.report.toys import write_toys
 from autoscidact.statistics.contract import Statistic
@@ -111,6 +115,10 @@ def run(cfg: DictConfig) -> Path:
     write_text(folder / "config.yaml", record_yaml(cfg))
     results = {"pools": pools.fingerprint, "embedding": events.provenance, "resources": vars(resources), "fits": fits}
     write_text(folder / "run.json", record(config, results))
+    if len(values) > 1:
+        (gathered,) = gather([read_run(folder)])
+        save(draw_empirical(gathered), folder / "all_tests_empirical.png")
+        save(draw_asymptotic(gathered), folder / "all_tests_asymptotic.png")
     show(table, folder)
     return folder
 

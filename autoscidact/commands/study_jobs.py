@@ -87,12 +87,18 @@ def end_with_parent(parent: int) -> None:
 def run_job(command: str, settings: Any, words: list[str], log: str, threads: int) -> str:
     """Runs a verb in this process, its output in `log`. Returns the folder that it made."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     # What a result records as its command line is the study's: that makes all of it again.
     sys.argv = words
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     torch.set_num_threads(threads)
-    with open(log, "w", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+    with (
+        open(log, "w", encoding="utf-8") as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+        threadpool_limits(threads),
+    ):
         try:
             run = importlib.import_module(f"autoscidact.commands.{command}").run
             return str(run(OmegaConf.create({**settings, "threads": threads})))

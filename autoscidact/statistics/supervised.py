@@ -185,7 +185,7 @@ class Supervised:
         with warnings.catch_warnings():
             # The number of passes is a bound chosen for its power, not a failure to converge.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return model.fit(training.points[rows], training.is_signal[rows])
+            return model.fit(training.points[rows].astype(np.float32), training.is_signal[rows])
 
 
 def _draw(
@@ -200,5 +200,6 @@ def _draw(
 
 def _scores(model: MLPClassifier, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """P(signal), (n,) in [0, 1]."""
-    chunks = [model.predict_proba(points[i : i + _CHUNK])[:, 1] for i in range(0, len(points), _CHUNK)]
+    parts = (points[i : i + _CHUNK].astype(np.float32) for i in range(0, len(points), _CHUNK))
+    chunks = [model.predict_proba(part)[:, 1].astype(np.float64) for part in parts]
     return np.concatenate(chunks) if chunks else np.empty(0)

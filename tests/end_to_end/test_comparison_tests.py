@@ -40,6 +40,8 @@ def test_all_tests_stand_in_one_table_and_change_nothing_for_nplm(
     names = ["nplm", "mahalanobis", "mmd", "frechet", "c2st", "one_class_svm", "supervised"]
     assert list(found.statistic.unique()) == names
     pd.testing.assert_frame_equal(found[found.statistic == "nplm"], alone)
+    assert "all_tests_empirical.png" in out
+    assert "all_tests_asymptotic.png" in out
     assert "ideal_supervised: left out" in out
     assert "dataset.ideal_supervised=true" in out
     assert not found.duplicated(["statistic", "variant", "f_s"]).any()
