@@ -114,3 +114,11 @@ def _check_constant(dataset: Dataset, source: str) -> None:
 
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
+
+
+def whole_setting(key: str, value: object, least: int) -> int:
+    """`dataset.KEY` as a whole number. Raises UserError if it is none, or below `least`."""
+    # Hydra reads 1e4 as a float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
+        raise UserError(f"dataset.{key}={value}: give a whole number of at least {least}")
+    return int(value)

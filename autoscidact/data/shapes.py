@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscidact.data.checks import check_dataset
+from autoscidact.data.checks import check_dataset, whole_setting
 from autoscidact.data.contract import Dataset, Events, Split
 from autoscidact.data.splits import check_seed, stratified_split
 from autoscidact.errors import UserError
@@ -103,8 +103,8 @@ def load(
         raise UserError("dataset=shapes makes its own events; for a file use dataset=custom dataset.path=FILE")
     if signal not in SHAPES:
         raise UserError(f"dataset.signal={signal}: dataset=shapes has the shapes {', '.join(SHAPES)}")
-    dimension, n_signal = _whole("dimension", dimension, 1), _whole("n_signal", n_signal, 2)
-    n_background = _whole("n_background", n_background, 2 * N_CLUSTERS)
+    dimension, n_signal = whole_setting("dimension", dimension, 1), whole_setting("n_signal", n_signal, 2)
+    n_background = whole_setting("n_background", n_background, 2 * N_CLUSTERS)
     cluster_seed, *event_seeds = np.random.SeedSequence(check_seed(seed)).spawn(2 + N_CLUSTERS)
     clusters = draw_clusters(dimension, np.random.default_rng(cluster_seed))
     signal_rng, *background_rngs = map(np.random.default_rng, event_seeds)
@@ -123,10 +123,3 @@ def load(
         feature_names=tuple(f"x{k}" for k in range(dimension)),
     )
     return check_dataset(Dataset(name, events, signal, stratified_split(labels, split, seed)))
-
-
-def _whole(key: str, value: object, least: int) -> int:
-    # Hydra reads 1e4 as a float.
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
-        raise UserError(f"dataset.{key}={value}: give a whole number of at least {least}")
-    return int(value)

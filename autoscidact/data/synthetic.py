@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import special_ortho_group
 
-from autoscidact.data.checks import check_dataset
+from autoscidact.data.checks import check_dataset, whole_setting
 from autoscidact.data.contract import Dataset, Events, Split
 from autoscidact.data.labels import class_name
 from autoscidact.data.separation import pair_separation
@@ -110,8 +110,8 @@ def load(
     """
     if path is not None or label is not None:
         raise UserError("dataset=synthetic makes its own events; for a file use dataset=custom dataset.path=FILE")
-    n_classes, n_meaningful = _whole("n_classes", n_classes, 2), _whole("n_meaningful", n_meaningful, 1)
-    n_noise, n_per_class = _whole("n_noise", n_noise, 0), _whole("n_per_class", n_per_class, 2)
+    n_classes, n_meaningful = whole_setting("n_classes", n_classes, 2), whole_setting("n_meaningful", n_meaningful, 1)
+    n_noise, n_per_class = whole_setting("n_noise", n_noise, 0), whole_setting("n_per_class", n_per_class, 2)
     cluster_seed, rotation_seed, event_seed, noise_seed = np.random.SeedSequence(check_seed(seed)).spawn(4)
     clusters = draw_clusters(n_classes, n_meaningful, min_separation, cluster_seed)
 
@@ -140,10 +140,3 @@ def load(
     )
     held_out = classes[-1] if signal is None else class_name(signal)
     return check_dataset(Dataset(name, events, held_out, stratified_split(labels, split, seed)))
-
-
-def _whole(key: str, value: object, least: int) -> int:
-    # Hydra reads 1e4 as a float.
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
-        raise UserError(f"dataset.{key}={value}: give a whole number of at least {least}")
-    return int(value)
