@@ -8,7 +8,7 @@ from autoscidact.inference.significance import BEST_WIDTH, COMBINED
 CALIBRATED = ("min_p", "average_p")
 """Combinations of kernel widths that stand for a statistic in empirical Z, the first there is."""
 
-CHOSEN = {"one_class_svm": "fpr=10%"}
+CHOSEN = {"one_class_svm": "fpr=10%", "mahalanobis": "excess"}
 """Variants that stand for statistics without kernel widths."""
 
 

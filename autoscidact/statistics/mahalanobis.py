@@ -22,18 +22,23 @@ FLUCTUATION = 5.0
 
 
 class Mahalanobis:
-    """t = sum over x in D of min over classes i of (x - mu_i)^T Sigma_i^-1 (x - mu_i), mu_i and Sigma_i from R.
+    """Sum over x in D of d(x) = min over classes i of (x - mu_i)^T Sigma_i^-1 (x - mu_i), mu_i and Sigma_i from R.
 
     Sec. 5 of AutoSciDACT, "Mahalanobis baseline". Every class has its own full covariance. The label
     of an event matters only where the event is in R. An axis or direction that is constant over the
-    whole reference pool is left out: no distance can be measured along it. As t is a sum over D, it
-    follows |D| where that fluctuates from toy to toy.
+    whole reference pool is left out: no distance can be measured along it.
+
+    Variants: "sum" is the paper's. Every event adds to it, ordinary ones as well, so where signal is added
+    to a |D| that does not fluctuate it counts events, which no experiment knows beforehand: the more so the more
+    dimensions there are, and however ordinary the signal. Where |D| does fluctuate, that swamps it. "excess" is
+    sum over D of d(x) - c, c the mean distance over R (over the pool that R is drawn from, where it is drawn anew):
+    an ordinary event adds nothing on average. At equal |D| the two are the same test.
     """
 
     name = "mahalanobis"
     asymptotic: AsymptoticLaw = "normal"
     batch_size = 64
-    variants = ("t",)
+    variants = ("sum", "excess")
 
     def __init__(self) -> None:
         self._definition: dict[str, object] = {}
@@ -74,35 +79,18 @@ class Mahalanobis:
                 f"mahalanobis: class {self._names[~regular][0]} does not vary in every direction that the background "
                 "does, so no distance to it can be measured; train again, or leave mahalanobis out of statistic"
             )
-        if not pools.resampled:
-            self._distances = nearest_class_distance(self._points, self._means + of_pool.means, whitening)
-        self._definition = {"statistic": self.name, "classes": array_hash(codes)}
-
-    @property
-    def plan(self) -> str:
-        """What is held in memory, in words."""
-        if self._distances is not None:
-            return f"distances of {len(self._distances)} events to {len(self._names)} classes of one R"
-        return f"{len(self._names)} classes, their means and covariances anew for each toy"
-
-    def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
-        """t of shape (toys, 1); NaN where a re-sampled R gives a class no covariance."""
-        if self._distances is not None:
-            return self._tally.add((data_matrix(toys, len(self._distances)) @ self._distances)[:, None])
-        n_classes, d = self._means.shape
-        of_classes = self._moments(list(toys.reference), self._centred)
-        whitening, regular = _whitening(of_classes.covariances)
-        means = self._means + of_classes.means.reshape(-1, n_classes, d)
-        whitening = whitening.reshape(-1, n_classes, d, d)
-        t = [
-            nearest_class_distance(self._points[rows], mean, matrices).sum()
-            for rows, mean, matrices in zip(toys.data, means, whitening, strict=True)
-        ]
-        return self._tally.add(np.where(regular.reshape(-1, n_classes).all(axis=1), t, np.nan)[:, None])
+        means = self._means + of_pool.means
+        ordinary = nearest_class_distance(self._points[pools.reference], means, whitening)
+        drawn_by = pools.weights[pools.reference] if pools.resampled else None
+        self._ordinary = float(np.average(ordinary, weights=drawn_by))
 
     def solver_report(self) -> dict[str, int]:
         """How many toys were evaluated, and failed."""
         return self._tally.report()
+
+    def _both(self, toys: ToyBatch, total: NDArray[np.float64]) -> NDArray[np.float64]:
+        sizes = np.array([len(rows) for rows in toys.data])
+        return self._tally.add(np.stack([total, total - sizes * self._ordinary], axis=1))
 
     def _moments(self, rows: list[NDArray[np.int64]], points: NDArray[np.float64]) -> Moments:
         return moments(grouped_matrix(rows, self._classes, len(self._names)), points)
