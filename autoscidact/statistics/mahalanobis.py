@@ -83,6 +83,31 @@ class Mahalanobis:
         ordinary = nearest_class_distance(self._points[pools.reference], means, whitening)
         drawn_by = pools.weights[pools.reference] if pools.resampled else None
         self._ordinary = float(np.average(ordinary, weights=drawn_by))
+        if not pools.resampled:
+            self._distances = nearest_class_distance(self._points, means, whitening)
+        self._definition = {"statistic": self.name, "classes": array_hash(codes)}
+
+    @property
+    def plan(self) -> str:
+        """What is held in memory, in words."""
+        if self._distances is not None:
+            return f"distances of {len(self._distances)} events to {len(self._names)} classes of one R"
+        return f"{len(self._names)} classes, their means and covariances anew for each toy"
+
+    def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
+        """t of shape (toys, 2); NaN where a re-sampled R gives a class no covariance."""
+        if self._distances is not None:
+            return self._both(toys, data_matrix(toys, len(self._distances)) @ self._distances)
+        n_classes, d = self._means.shape
+        of_classes = self._moments(list(toys.reference), self._centred)
+        whitening, regular = _whitening(of_classes.covariances)
+        means = self._means + of_classes.means.reshape(-1, n_classes, d)
+        whitening = whitening.reshape(-1, n_classes, d, d)
+        t = [
+            nearest_class_distance(self._points[rows], mean, matrices).sum()
+            for rows, mean, matrices in zip(toys.data, means, whitening, strict=True)
+        ]
+        return self._both(toys, np.where(regular.reshape(-1, n_classes).all(axis=1), t, np.nan))
 
     def solver_report(self) -> dict[str, int]:
         """How many toys were evaluated, and failed."""
