@@ -1,7 +1,8 @@
 """Figures of a study: Z against what was scanned, f_S needed for 3 sigma, or every kernel width."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from autoscidact.report.runs import Run
 from autoscidact.report.style import (
     GREY,
     STATISTICS,
+    Style,
     figure_style,
     fraction_axis,
     new_figure,
@@ -38,42 +40,17 @@ def draw_scan(title: str, z: pd.DataFrame, thresholds: pd.DataFrame, keys: Seque
     panels = 1 + bool(len(thresholds))
     figure = new_figure(1.2 + 2.9 * panels)
     axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
-    others = [str(name) for name in z.statistic.unique()]
-    for (label, statistic), group in _series(rows, keys):
-        style = statistic_style(statistic, others)
-        line = {"raw": ":"}.get(str(group.arm.iloc[0]), style.line)
-        hollow = "white" if str(group.arm.iloc[0]) == "raw" else style.color
-        axes[0].errorbar(
-            _places(group, rows, keys),
-            group.z.to_numpy(dtype=float),
-            group.error.to_numpy(dtype=float),
-            color=style.color,
-            marker=style.marker,
-            mfc=hollow,
-            ls=line,
-            lw=1.3,
-            ms=6,
-            capsize=2,
-            label=label,
-        )
+    styles = _styles(_series(rows, keys), several=len(keys) > 1)
+    for label, group in _series(rows, keys):
+        _line(axes[0], styles[label], _places(group, rows, keys), group.z, [group.error, group.error], label)
     axes[0].axhline(0, color=GREY, lw=0.6)
     axes[0].set_ylabel(rf"$Z$ ($\sigma$) at $f_S$ = {100 * rows.f_s.iloc[0]:g} %")
-    for (_, statistic), group in _series(thresholds, keys) if len(thresholds) else ():
-        style = statistic_style(statistic, others)
+    for label, group in _series(thresholds, keys) if len(thresholds) else ():
         known = group[group.bound == ""]
         low = (known.f_s_3_sigma - known.low).clip(lower=0)
         high = (known.high.replace(np.inf, np.nan).fillna(known.f_s_3_sigma) - known.f_s_3_sigma).clip(lower=0)
-        axes[1].errorbar(
-            _places(known, rows, keys),
-            100 * known.f_s_3_sigma.to_numpy(dtype=float),
-            100 * np.array([low, high]),
-            color=style.color,
-            marker=style.marker,
-            ls=style.line,
-            lw=1.3,
-            ms=6,
-            capsize=2,
-        )
+        places = _places(known, rows, keys)
+        _line(axes[1], styles[label], places, 100 * known.f_s_3_sigma, [100 * low, 100 * high], None)
     if len(thresholds):
         axes[1].set_ylabel(r"$f_S$ for 3$\sigma$ (%)")
     for one in axes:
@@ -122,16 +99,48 @@ def shown_fraction(z: pd.DataFrame) -> float:
     return float(distance.idxmin())
 
 
-def _series(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """Lines of a figure: arm, statistic and every scanned key but the first."""
+def _series(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Lines of a figure by label: arm, statistic and every scanned key but the first."""
     arms = table.arm.nunique() > 1
     found = []
     for names, group in table.groupby(["arm", "statistic", *keys[1:]], sort=False):
         arm, statistic, *values = names
         label = STATISTICS[statistic].label if statistic in STATISTICS else str(statistic)
-        parts = [label, *([str(arm)] if arms else []), *map(str, values)]
-        found.append(((", ".join(parts), str(statistic)), group))
+        found.append((", ".join([label, *([str(arm)] if arms else []), *map(str, values)]), group))
     return found
+
+
+def _styles(series: Sequence[tuple[str, pd.DataFrame]], several: bool) -> dict[str, Style]:
+    """A style for each label: that of its statistic, or, where one has several lines, the next of the palette.
+
+    Dotted where the other arm of the same study sees the events raw.
+    """
+    arms = {str(group.arm.iloc[0]) for _, group in series}
+    names = list(dict.fromkeys(str(group.statistic.iloc[0]) for _, group in series))
+    palette = list(STATISTICS.values())
+    styles = {}
+    for place, (label, group) in enumerate(series):
+        style = palette[place % len(palette)] if several else statistic_style(str(group.statistic.iloc[0]), names)
+        raw = len(arms) > 1 and str(group.arm.iloc[0]) == "raw"
+        styles[label] = replace(style, line=":") if raw else style
+    return styles
+
+
+def _line(axes: "Axes", style: Style, places: NDArray[np.float64], values: Any, errors: Any, label: str | None) -> None:
+    hollow = "white" if style.line == ":" else style.color
+    axes.errorbar(
+        places,
+        np.asarray(values, dtype=float),
+        np.asarray(errors, dtype=float),
+        color=style.color,
+        marker=style.marker,
+        mfc=hollow,
+        ls=style.line,
+        lw=1.3,
+        ms=6,
+        capsize=2,
+        label=label,
+    )
 
 
 def _places(group: pd.DataFrame, rows: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.float64]:
