@@ -1,10 +1,13 @@
 """The dataset that a configuration names."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from autoscidact.commands.trained import RAW
 from autoscidact.data.contract import Dataset
 
 TRAINING_KEYS = ("ideal_supervised", "label_noise")
@@ -17,3 +20,10 @@ def load_dataset(cfg: DictConfig) -> Dataset:
     settings._set_parent(cfg)  # so that references to keys outside `dataset` still resolve
     dataset: Dataset = instantiate(settings)
     return dataset
+
+
+def dataset_name(config: Mapping[str, Any]) -> str:
+    """What results are filed under: the dataset's name, or that of the user's file of embedded events."""
+    if config["embedding"] in (None, RAW):
+        return str(config["dataset"]["name"])
+    return Path(config["embedding"]).stem

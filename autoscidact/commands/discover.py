@@ -29,6 +29,7 @@ from rich.table import Table
 
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder
+from autoscidact.commands.dataset import dataset_name
 from autoscidact.commands.events import embedded_events, ideal_events
 from autoscidact.commands.pseudo_experiments import (
     check_fractions,
@@ -37,7 +38,6 @@ from autoscidact.commands.pseudo_experiments import (
     same_pools,
     signal_fractions,
 )
-from autoscidact.commands.trained import RAW
 from autoscidact.errors import UserError
 from autoscidact.files import write_text
 from autoscidact.inference.engine import one_thread_each, run_toys
@@ -78,6 +78,7 @@ def run(cfg: DictConfig) -> Path:
     fits: dict[str, dict[str, int]] = {}
     rows: list[Significance] = []
     values: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
+    definitions: dict[str, dict[str, object]] = {}
     print(f"device {device}, {workers} worker{'s' if workers > 1 else ''}; |R|={n_ref}, |D|={n_data}")
     for name, statistic, seen in prepared(cfg, config, pools, definition, resources, device):
         null, signal = run_fractions(
@@ -88,16 +89,16 @@ def run(cfg: DictConfig) -> Path:
             print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in fits[name].items()))
         widths: Any = statistic.definition.get("widths") or dict.fromkeys(statistic.variants, math.nan)
         rows += significances(name, widths, null, signal, statistic.asymptotic)
+        definitions[name] = statistic.definition
         values[name] = (statistic.variants, {"null": null} | {str(f_s): t for f_s, t in signal.items()})
         if toys["n_permutations"] and isinstance(statistic, Permutes):
             permuted = Permuted(statistic, toys["n_permutations"])
             _, p = run_fractions(permuted, seen, definition, fractions, 0, toys["n_signal"], config["outputs"], workers)
             rows += permutation_significances(permuted.name, widths, p, toys["n_permutations"])
 
-    raw = config["embedding"] in (None, RAW)
-    dataset = config["dataset"]["name"] if raw else Path(config["embedding"]).stem
+    dataset = dataset_name(config)
     key = {
-        "statistic": {name: config["statistic"][name] for name in values},
+        "statistic": definitions,
         "seed": config["seed"],
         "toys": vars(definition),
         "f_s": fractions,
@@ -113,7 +114,13 @@ def run(cfg: DictConfig) -> Path:
         figure = folder / f"z_scores_{name}.png"
         draw_z_against_fraction(figure, table[table.statistic == name], f"{name}: {header.removeprefix('# ')}")
     write_text(folder / "config.yaml", record_yaml(cfg))
-    results = {"pools": pools.fingerprint, "embedding": events.provenance, "resources": vars(resources), "fits": fits}
+    results = {
+        "pools": pools.fingerprint,
+        "definitions": definitions,
+        "embedding": events.provenance,
+        "resources": vars(resources),
+        "fits": fits,
+    }
     write_text(folder / "run.json", record(config, results))
     if len(values) > 1:
         (gathered,) = gather([read_run(folder)])

@@ -1,7 +1,8 @@
 """Gather finished discoveries into one report: Markdown, LaTeX and a self-contained web page, with all figures.
 
 Runs of one dataset stand in one table if they differ in nothing but f_s and tests; others are refused, naming the
-difference. Without runs=... all finished discoveries under outputs are gathered.
+difference. Without runs=... all finished discoveries under outputs are gathered but those of studies, in as many tables
+as it takes.
 
 Examples:
     autoscidact report
@@ -13,6 +14,7 @@ Examples:
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +30,16 @@ from autoscidact.files import content_hash, make_folder, write_text
 from autoscidact.provenance import record
 from autoscidact.report.curves import read_metrics
 from autoscidact.report.document import Document, Section
-from autoscidact.report.gather import Gathered, gather
+from autoscidact.report.gather import Gathered, compatible, gather
 from autoscidact.report.html import to_html
 from autoscidact.report.illustrate import Training, illustrate, stem
 from autoscidact.report.latex import to_latex
 from autoscidact.report.markdown import to_markdown
+from autoscidact.report.result_files import needed_csv, power_csv
 from autoscidact.report.runs import Run, find_runs, read_run
 from autoscidact.report.sections import dataset_sections
 from autoscidact.report.style import statistic_style
+from autoscidact.report.tables import write_csv
 from autoscidact.report.thresholds import Needed, needed_fractions, threshold_text
 
 if TYPE_CHECKING:
@@ -54,7 +58,7 @@ def run(cfg: "DictConfig") -> Path:
     config = plain(cfg)
     seed = random_seed(config)
     runs = chosen_runs(config)
-    together = gather(runs)
+    together = gather(runs) if config["runs"] else in_groups(runs)
     out = Path(str(config["to"])).expanduser() if config["to"] else report_folder(config["outputs"], runs, seed)
     figures = make_folder(out / "figures")
 
@@ -69,6 +73,8 @@ def run(cfg: "DictConfig") -> Path:
         findings.append((gathered, needed))
     document = Document(f"AutoSciDACT report: {', '.join(g.dataset for g in together)}", LEAD, sections)
 
+    write_csv(out / "f_s_needed.csv", needed_csv(findings))
+    write_csv(out / "power.csv", power_csv(findings))
     write_text(out / "report.md", to_markdown(document))
     write_text(out / "report.tex", to_latex(document))
     write_text(out / "report.html", to_html(document, figures))
@@ -93,13 +99,37 @@ def chosen_runs(config: dict[str, Any]) -> list[Run]:
             raise UserError(f"there is no finished discovery under {above}; make one with `autoscidact discover`")
         # Only these are opened: a damaged run of another dataset is in nobody's way.
         folders = [path for name in wanted if (path := above / name).is_dir()] if wanted else [above]
-    runs = [read_run(folder) for folder in find_runs(folders)]
+    found = find_runs(folders)
+    if config["runs"] in (None, "", []):
+        studied = {path.resolve() for path in study_points(config["outputs"])}
+        found = [folder for folder in found if folder.resolve() not in studied]
+        if not found:
+            raise UserError("every finished discovery belongs to a study; name those to report, runs=[FOLDER,...]")
+    runs = [read_run(folder) for folder in found]
     for name in wanted:
         if name not in {run.dataset for run in runs}:
             raise UserError(
                 f"datasets={name}: there is no finished discovery of it; make one, or name its folder, runs=[...]"
             )
     return [run for run in runs if not wanted or run.dataset in wanted]
+
+
+def study_points(outputs: str) -> list[Path]:
+    """Folders of the discoveries that studies made."""
+    books = Path(outputs).glob("study/*/*/points.json")
+    return [Path(folder) for book in books for folder in json.loads(book.read_text(encoding="utf-8")).values()]
+
+
+def in_groups(runs: Sequence[Run]) -> list[Gathered]:
+    """Runs that may stand together, together; where a dataset takes several tables each names its first run."""
+    together = [gathered for group in compatible(runs) for gathered in gather(group)]
+    names = [gathered.dataset for gathered in together]
+    return [
+        replace(gathered, dataset=f"{gathered.dataset} ({gathered.runs[0].name})")
+        if names.count(gathered.dataset) > 1
+        else gathered
+        for gathered in together
+    ]
 
 
 def report_folder(outputs: str, runs: Sequence[Run], seed: int) -> Path:
@@ -166,5 +196,5 @@ def show(findings: Sequence[tuple[Gathered, Sequence[Needed]]], out: Path) -> No
     # A pipe has no width to fit into: what is cut there is lost.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(shown)
-    for name in ("report.html", "report.md", "report.tex", "figures"):
+    for name in ("report.html", "report.md", "report.tex", "f_s_needed.csv", "power.csv", "figures"):
         print(f"  {out / name}")

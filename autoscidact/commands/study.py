@@ -21,6 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder, switch, whole_number
+from autoscidact.commands.dataset import dataset_name
 from autoscidact.commands.study_jobs import Job, run_jobs
 from autoscidact.commands.study_points import Point, points_of
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
@@ -64,7 +65,7 @@ def _allowed(name: str, plan: dict[str, Any], config: dict[str, Any]) -> bool:
 def _run_one(cfg: DictConfig, config: dict[str, Any], name: str, plan: dict[str, Any], smoke: bool) -> Path:
     points = points_of(cfg, name, plan, smoke, given_keys())
     keys = [_key(point) for point in points]
-    folder = run_folder(config["outputs"], "study", config["dataset"]["name"], {"study": name, "points": keys})
+    folder = run_folder(config["outputs"], "study", dataset_name(config), {"study": name, "points": keys})
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     given = config["workers"]
     workers = cores if given == "auto" else whole_number("workers", given, 1)
@@ -88,13 +89,13 @@ def _run_one(cfg: DictConfig, config: dict[str, Any], name: str, plan: dict[str,
         write_text(book, json.dumps(found, indent=1) + "\n")
 
     busy = min(workers, max(1, len(jobs)))
-    run_jobs(jobs, busy, max(1, cores // busy), f"{name}: points", done)
+    run_jobs(jobs, busy, config["threads"] or max(1, cores // busy), f"{name}: points", done)
 
     runs = [
         StudyRun(point.arm, point.settings, point.model, read_run(Path(found[key])))
         for point, key in zip(points, keys, strict=True)
     ]
-    title = f"{name.replace('_', ' ')}, {config['dataset']['name']}"
+    title = f"{name.replace('_', ' ')}, {dataset_name(config)}"
     if smoke:
         title = f"SMOKE RUN, its numbers mean nothing: {title}"
     first = plan["scan"][0]["key"] if plan.get("scan") else None
@@ -134,9 +135,13 @@ def _missing_trainings(points: list[Point], folder: Path) -> list[Job]:
 def _key(point: Point) -> str:
     config = {key: value for key, value in plain(point.cfg).items() if key not in _INCIDENTAL}
     # A file whose content was replaced has the same path.
-    path = config["dataset"].get("path")
-    stat = Path(path).expanduser().stat() if path and Path(path).expanduser().is_file() else None
-    return content_hash({"config": config, "file": [stat.st_size, stat.st_mtime_ns] if stat else None})
+    paths = [Path(path).expanduser() for path in _files(config)]
+    stats = [path.stat() for path in paths if path.is_file()]
+    return content_hash({"config": config, "files": [[stat.st_size, stat.st_mtime_ns] for stat in stats]})
+
+
+def _files(config: dict[str, Any]) -> list[str]:
+    return [path for path in (config["dataset"].get("path"), config["embedding"], config["checkpoint"]) if path]
 
 
 def _finished(folder: Path) -> bool:

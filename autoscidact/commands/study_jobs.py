@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder
+from autoscidact.inference.store import StoreInUse
 from autoscidact.progress import progress
 
 
@@ -47,16 +48,19 @@ def run_jobs(jobs: Sequence[Job], workers: int, threads: int, title: str, done: 
     if not jobs:
         return
     make_folder(jobs[0].log.parent)
-    failed = []
+    failed: list[str] = []
+    waiting: list[int] = []
     context = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),)) as pool,
         progress(title, len(jobs)) as bar,
     ):
-        pending: dict[Future[str], int] = {
-            pool.submit(run_job, job.command, job.settings, list(sys.argv), str(job.log), threads): place
-            for place, job in enumerate(jobs)
-        }
+
+        def submit(place: int) -> Future[str]:
+            job = jobs[place]
+            return pool.submit(run_job, job.command, job.settings, list(sys.argv), str(job.log), threads)
+
+        pending = {submit(place): place for place in range(len(jobs))}
         try:
             while pending:
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
@@ -64,8 +68,14 @@ def run_jobs(jobs: Sequence[Job], workers: int, threads: int, title: str, done: 
                     try:
                         done(place, Path(future.result()))
                     except Exception as error:
+                        # Points that differ in no setting of a test share its toys: one waits for the other.
+                        if isinstance(error, StoreInUse) and pending:
+                            waiting.append(place)
+                            continue
                         failed.append(f"{jobs[place].name}: {' '.join(str(error).split())} (log: {jobs[place].log})")
                     bar.advance(1)
+                    pending |= {submit(again): again for again in waiting}
+                    waiting.clear()
         finally:
             for future in pending:
                 future.cancel()

@@ -67,6 +67,9 @@ def points_of(cfg: DictConfig, name: str, plan: Mapping[str, Any], smoke: bool, 
         models = min(2, models)
     fractions = as_list(_plain(cfg.f_s if "f_s" in given or not plan.get("f_s") else plan["f_s"]))
     smoked: Any = OmegaConf.to_container(cfg.smoke_set) if smoke else {}
+    for key in [*(axis.key for axis in axes), *(key for axis in axes for key in axis.along), average["key"]]:
+        if key in given:
+            raise UserError(f"study {name} scans {key}, which the command line sets; leave it out there")
     points = []
     for arm, how in plan["arms"].items():
         for places in product(*(range(len(axis.values)) for axis in axes)):
@@ -75,8 +78,12 @@ def points_of(cfg: DictConfig, name: str, plan: Mapping[str, Any], smoke: bool, 
                 own = _without_study(cfg, how["statistics"], name)
                 changes: dict[str, Any] = {**(plan.get("set") or {}), **smoked}
                 changes = {key: value for key, value in changes.items() if key not in given}
-                # What smoke=true shrinks differs from dataset to dataset.
-                changes = {key: value for key, value in changes.items() if key not in smoked or _holds(own, key)}
+                # What smoke=true shrinks differs from dataset to dataset, and `auto` fits any of them.
+                changes = {
+                    key: value
+                    for key, value in changes.items()
+                    if key not in smoked or (_holds(own, key) and OmegaConf.select(own, key) != "auto")
+                }
                 changes |= how.get("set") or {}
                 for axis, place in zip(axes, places, strict=True):
                     changes |= {axis.key: axis.values[place]}
@@ -86,6 +93,7 @@ def points_of(cfg: DictConfig, name: str, plan: Mapping[str, Any], smoke: bool, 
                 changes["f_s"] = fractions[-2:] if smoke else fractions
                 for key, value in changes.items():
                     _set(own, key, value, name)
+                _check_effect(name, own, [*settings, average["key"]])
                 points.append(Point(arm, settings, model, own))
     return points
 
@@ -95,6 +103,8 @@ def _axes(name: str, kind: str, entries: Any) -> list[Axis]:
     for entry in entries:
         if not isinstance(entry, Mapping) or not {"key", "values"} <= set(entry) <= {"key", "values", "along"}:
             raise UserError(f"study.{name}.{kind}: write each entry as {{key: KEY, values: [...]}}, not {entry}")
+        if entry["key"] == "f_s":
+            raise UserError(f"study.{name}.{kind}: every point scans f_s already; set f_s=[...] instead")
         axis = Axis(
             str(entry["key"]), as_list(entry["values"]), {k: as_list(v) for k, v in entry.get("along", {}).items()}
         )
@@ -122,6 +132,17 @@ def _set(cfg: DictConfig, key: str, value: Any, study: str) -> None:
     OmegaConf.update(cfg, key, value, merge=False)
 
 
+def _check_effect(study: str, cfg: DictConfig, keys: Collection[str | None]) -> None:
+    """Raises UserError where a scanned key changes only a training, and these events need none."""
+    if cfg.embedding is None and cfg.checkpoint is None:
+        return
+    source = "embedding" if cfg.embedding is not None else "checkpoint"
+    useless = ("encoder.", "loss.", "trainer.", "dataset.label_noise", *(() if cfg[source] == "raw" else ("dataset.",)))
+    for key in keys:
+        if key is not None and key.startswith(useless):
+            raise UserError(f"study {study} scans {key}, which does nothing to {source}={cfg[source]}; leave that out")
+
+
 def _holds(cfg: DictConfig, key: str) -> bool:
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
@@ -139,6 +160,11 @@ def _check_plan(name: str, plan: Mapping[str, Any]) -> None:
     for key in plan:
         if key not in PLAN_KEYS:
             raise UserError(f"study.{name} has no key '{key}': did you mean {nearest(key, PLAN_KEYS)}?")
+    if not {"key", "models"} <= set(plan.get("average") or {"key": None, "models": 1}):
+        raise UserError(f"study.{name}.average: write it as {{key: KEY, models: N}}")
+    for arm, how in (plan.get("arms") or {}).items():
+        if not how.get("statistics"):
+            raise UserError(f"study.{name}.arms.{arm}.statistics is empty: give at least one, as [nplm]")
     if not plan.get("arms"):
         raise UserError(f"study.{name}.arms is empty: give one, as {{embedding: {{statistics: [nplm]}}}}")
 

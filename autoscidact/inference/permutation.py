@@ -12,6 +12,9 @@ from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
 
+SUFFIX = "_permutation"
+"""Of the name under which a statistic's permutation p stand in z_scores.csv."""
+
 
 @runtime_checkable
 class Permutes(Statistic, Protocol):
@@ -50,7 +53,7 @@ class Permuted:
         if n_permutations < 1:
             raise UserError(f"toys.n_permutations={n_permutations}: a permutation p needs at least 1")
         self._statistic, self.n_permutations = statistic, n_permutations
-        self.name = f"{statistic.name}_permutation"
+        self.name = f"{statistic.name}{SUFFIX}"
         self.batch_size = statistic.batch_size
         self.asymptotic: AsymptoticLaw = statistic.asymptotic
 

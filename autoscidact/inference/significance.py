@@ -1,6 +1,6 @@
 """From the t of null and signal toys to rows of Z: one row per statistic, variant and signal fraction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,12 +183,18 @@ def _best(rows: list[Significance], names: list[str], statistic: str) -> list[Si
 
     It is chosen by looking at the signal toys, so no look-elsewhere effect is paid.
     """
+    known = not any(np.isnan(row.z_asymptotic) for row in rows if row.variant in names)
 
     def total(name: str) -> float:
-        values = [row.z_asymptotic for row in rows if row.variant == name]
-        empirical = [row.z_empirical for row in rows if row.variant == name]
-        # An empirical Z is infinite where every null toy lies on one side.
-        return float(np.clip(empirical if np.isnan(values).any() else values, -10.0, None).sum())
+        return total_z([row.z_asymptotic if known else row.z_empirical for row in rows if row.variant == name])
 
     best = max(names, key=total)
     return [Significance(**{**vars(row), "variant": BEST_WIDTH}) for row in rows if row.variant == best]
+
+
+def total_z(z: Sequence[float]) -> float:
+    """By what the best width is chosen: the sum of Z over the fractions, each between -5 and 5.
+
+    Past 5 every width has seen enough, and an empirical Z is infinite where every null toy lies on one side.
+    """
+    return float(np.clip(z, -5.0, 5.0).sum())

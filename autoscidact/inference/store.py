@@ -18,6 +18,10 @@ from autoscidact.files import content_hash, make_folder, write_text
 from autoscidact.inference.shard import Shard, read_shard, write_shard
 
 
+class StoreInUse(UserError):
+    """Another run writes the store: the same command works once that has ended."""
+
+
 class ToyStore:
     """All toys that one statistic has been evaluated on, for one definition of toys.
 
@@ -58,7 +62,7 @@ class ToyStore:
         except BlockingIOError as error:
             holder = os.pread(handle, 4096, 0).decode(errors="replace").strip() or "another run"
             os.close(handle)
-            raise UserError(
+            raise StoreInUse(
                 f"the toy store {self.folder} is in use by {holder}; wait for it to end, or stop it"
             ) from error
         os.ftruncate(handle, 0)

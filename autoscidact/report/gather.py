@@ -64,6 +64,19 @@ def gather(runs: Sequence[Run]) -> list[Gathered]:
     return [_together(dataset, group) for dataset, group in sorted(by_dataset.items())]
 
 
+def compatible(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs in groups that may stand together, in as few as their order allows."""
+    groups: list[list[Run]] = []
+    for run in runs:
+        fitting = (g for g in groups if all(one.dataset == run.dataset and not differences(one, run) for one in g))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([run])
+        else:
+            group.append(run)
+    return groups
+
+
 def _together(dataset: str, runs: list[Run]) -> Gathered:
     for one, other in combinations(runs, 2):
         if unlike := differences(one, other):
@@ -123,6 +136,13 @@ def differences(one: Run, other: Run) -> list[str]:
         elif section in EMBEDDING or section in ("toys", "seed"):
             found[key] = (mine, theirs)
         # Any other section reaches a result through the statistic that refers to it, so it is compared there.
+    if not found:
+        # What settings do not show: classes and training events of a user's own file.
+        first_of, second_of = (run.record.get("definitions") or {} for run in (one, other))
+        for name in sorted(shared):
+            mine, theirs = first_of.get(name) or {}, second_of.get(name) or {}
+            keys = [key for key in mine if mine[key] != theirs.get(key)] if theirs else []
+            found |= {f"{name}'s {key}": (mine[key], theirs.get(key)) for key in keys}
     if not found and not same_pools:
         found["the embedded events (pools)"] = (one.record.get("pools"), other.record.get("pools"))
     return [f"{key}: {_shown(mine)} and {_shown(theirs)}" for key, (mine, theirs) in found.items()]

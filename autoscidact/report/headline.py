@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from autoscidact.inference.significance import BEST_WIDTH, COMBINED
+from autoscidact.inference.significance import BEST_WIDTH, COMBINED, total_z
 
 CALIBRATED = ("min_p", "average_p")
 """Combinations of kernel widths that stand for a statistic in empirical Z, the first there is."""
@@ -50,9 +50,7 @@ def best_single(rows: pd.DataFrame) -> str:
     The rule of `inference.significance`, for fractions that come from several runs.
     """
 
-    def total(name: str) -> float:
-        mine = rows[rows.variant == name]
-        values = mine.z_empirical if mine.z_asymptotic.isna().any() else mine.z_asymptotic
-        return float(values.clip(lower=-10.0).sum())
-
-    return max((str(name) for name in rows.variant.unique() if name not in COMBINED), key=total)
+    alone = rows[~rows.variant.isin(COMBINED)]
+    kind = "z_empirical" if alone.z_asymptotic.isna().any() else "z_asymptotic"
+    totals = {str(name): total_z(part[kind].tolist()) for name, part in alone.groupby("variant", sort=False)}
+    return max(totals, key=lambda name: totals[name])

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from autoscidact.errors import UserError
+from autoscidact.inference.permutation import SUFFIX
 from autoscidact.inference.significance import COMBINED
 from autoscidact.report.tables import COLUMNS
 
@@ -83,7 +84,7 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads one discovery.
+    """Reads one discovery, but for its permutation p.
 
     Raises:
         UserError: names the file that is missing, damaged, or of another version.
@@ -92,6 +93,8 @@ def read_run(folder: Path) -> Run:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing; the same discover command makes it again")
     table = _table(folder / TABLE)
+    # A toy's permutation p comes without null toys, and so without what a report is about.
+    table = table[~table.statistic.str.endswith(SUFFIX)].reset_index(drop=True)
     toys = _toys(folder / TOYS)
     record = _record(folder / RECORD)
     alone = table.loc[~table.variant.isin(COMBINED), ["statistic", "variant"]].drop_duplicates()

@@ -42,8 +42,8 @@ def points_table(runs: Sequence[StudyRun]) -> pd.DataFrame:
 def z_table(runs: Sequence[StudyRun]) -> pd.DataFrame:
     """One row an arm, statistic, setting and f_s: Z of the variant that stands for the statistic, over all models.
 
-    `z` is asymptotic, or empirical where there is no law; `error` that of the mean over models, or of the
-    median toy where there is one model. `law_ks_p`: the smallest Kolmogorov-Smirnov p of the law's fits.
+    `z` is asymptotic, or empirical where there is no law; `error` that of the mean over models or, where there is one
+    model, of the toys with and without signal. `law_ks_p`: the smallest Kolmogorov-Smirnov p of the law's fits.
     """
     rows = []
     for one in runs:
@@ -64,8 +64,7 @@ def z_table(runs: Sequence[StudyRun]) -> pd.DataFrame:
                         "f_s": f_s,
                         "model": one.model,
                         "z": best[f"z_{kind}"],
-                        # Of a median: 1.2533 times that of a mean; the band is two standard deviations wide.
-                        "error": 1.2533 * band / 2 / np.sqrt(best.n_toys),
+                        "error": _error(best[f"z_{kind}"], band, best.n_toys, best.n_null),
                         "law_ks_p": best.asymptotic_ks_p,
                         "empirical_variant": combined,
                         "z_empirical": other.z_empirical,
@@ -75,6 +74,11 @@ def z_table(runs: Sequence[StudyRun]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     keys = ["arm", "statistic", "variant", *runs[0].settings, "f_s"]
     return pd.DataFrame([_over_models(keys, group) for _, group in table.groupby(keys, sort=False, dropna=False)])
+
+
+def _error(z: float, band: float, n_toys: int, n_null: int) -> float:
+    """Of the median of the signal toys, whose band is two standard deviations wide, and of a normal null's fit."""
+    return float(np.hypot(1.2533 * band / 2 / np.sqrt(n_toys), np.sqrt((1 + z * z / 2) / n_null)))
 
 
 def _over_models(keys: list[str], group: pd.DataFrame) -> dict[str, Any]:

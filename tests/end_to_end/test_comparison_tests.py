@@ -1,5 +1,6 @@
 """Every test on the same toys: comparison tests beside NPLM, raw events, and an embedding that knows the signal."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,21 @@ def table(outcome_text: str, outputs: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def alone(trained: Path, digits: tuple[str, ...], succeed: Run) -> pd.DataFrame:
-    return table(succeed("discover", *digits, *TOYS, f"outputs={trained}").out, trained)
+def outputs(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Outputs of these tests' own with the finished training in them."""
+    return Path(shutil.copytree(trained, tmp_path_factory.mktemp("outputs") / "trained"))
 
 
 @pytest.fixture(scope="module")
-def everything(trained: Path, digits: tuple[str, ...], succeed: Run) -> tuple[str, pd.DataFrame]:
+def alone(outputs: Path, digits: tuple[str, ...], succeed: Run) -> pd.DataFrame:
+    return table(succeed("discover", *digits, *TOYS, f"outputs={outputs}").out, outputs)
+
+
+@pytest.fixture(scope="module")
+def everything(outputs: Path, digits: tuple[str, ...], succeed: Run) -> tuple[str, pd.DataFrame]:
     """statistic=all, before there is a training with the signal in."""
-    out = succeed("discover", *digits, *TOYS, "statistic=all", f"outputs={trained}").out
-    return out, table(out, trained)
+    out = succeed("discover", *digits, *TOYS, "statistic=all", f"outputs={outputs}").out
+    return out, table(out, outputs)
 
 
 def test_all_tests_stand_in_one_table_and_change_nothing_for_nplm(
@@ -51,29 +58,29 @@ def test_all_tests_stand_in_one_table_and_change_nothing_for_nplm(
 
 
 def test_only_the_ideal_test_sees_the_embedding_that_knows_the_signal(
-    trained: Path, digits: tuple[str, ...], succeed: Run, run: Run, everything: tuple[str, pd.DataFrame]
+    outputs: Path, digits: tuple[str, ...], succeed: Run, run: Run, everything: tuple[str, pd.DataFrame]
 ) -> None:
-    outputs = f"outputs={trained}"
-    named = run("discover", *digits, *TOYS, "statistic=[ideal_supervised]", outputs)
+    where = f"outputs={outputs}"
+    named = run("discover", *digits, *TOYS, "statistic=[ideal_supervised]", where)
     assert named.status == 1
     assert "dataset.ideal_supervised=true" in named.err
 
-    out = succeed("train", *digits, "dataset.ideal_supervised=true", outputs).out
+    out = succeed("train", *digits, "dataset.ideal_supervised=true", where).out
     assert "IN THE TRAINING" in out
     checkpoint = next(line.strip() for line in out.splitlines() if line.strip().endswith("checkpoint.safetensors"))
-    found = table(succeed("discover", *digits, *TOYS, "statistic=all", outputs).out, trained)
+    found = table(succeed("discover", *digits, *TOYS, "statistic=all", where).out, outputs)
     assert "ideal_supervised" in set(found.statistic)
     others = found[found.statistic != "ideal_supervised"].reset_index(drop=True)
     pd.testing.assert_frame_equal(others, everything[1])
     # Another training, another folder: the agnostic one is where it was.
-    assert len(list((trained / "train" / "digits").iterdir())) == 2
+    assert len(list((outputs / "train" / "digits").iterdir())) == 2
 
     for words in (
         ["dataset.ideal_supervised=true"],
         [f"checkpoint={checkpoint}"],
         [f"embedding={Path(checkpoint).parent / 'embedding.parquet'}"],
     ):
-        refused = run("discover", *digits, *TOYS, *words, outputs)
+        refused = run("discover", *digits, *TOYS, *words, where)
         assert refused.status == 1, words
         assert "ideal_supervised" in refused.err
 
@@ -87,9 +94,12 @@ def test_raw_events_need_no_training(tmp_path: Path, digits: tuple[str, ...], su
     assert (found.dataset == "digits").all()
 
 
-def test_permutation_rows_stand_beside_toys(trained: Path, digits: tuple[str, ...], succeed: Run) -> None:
-    words = ("statistic=[mmd]", "toys.n_permutations=99", "toys.resample_reference=true", f"outputs={trained}")
-    found = table(succeed("discover", *digits, *TOYS, *words).out, trained)
+def test_permutation_rows_stand_beside_toys(outputs: Path, digits: tuple[str, ...], succeed: Run) -> None:
+    words = ("statistic=[nplm,mmd]", "toys.n_permutations=99", "toys.resample_reference=true", f"outputs={outputs}")
+    out = succeed("discover", *digits, *TOYS, *words).out
+    found = table(out, outputs)
+    folder = next(line.strip() for line in out.splitlines() if line.strip().endswith("z_scores.csv"))
+    succeed("report", f"runs={Path(folder).parent}", f"outputs={outputs}")
     permuted = found[found.statistic == "mmd_permutation"]
     single = found[(found.statistic == "mmd") & found.width.notna() & (found.variant != "best_width")]
     assert sorted(permuted.variant.unique()) == sorted(single.variant.unique())
@@ -123,3 +133,27 @@ def test_wrong_labels_make_another_training(tmp_path: Path, digits: tuple[str, .
     refused = run("train", *few, "dataset.label_noise=2")
     assert refused.status == 1
     assert "dataset.label_noise" in refused.err
+
+
+def test_other_classes_are_another_run_and_never_stand_in_one_table(tmp_path: Path, run: Run, succeed: Run) -> None:
+    """The same points with other labels draw the same toys; Mahalanobis sees others."""
+    rng = np.random.default_rng(0)
+    events = pd.DataFrame(rng.normal(size=(900, 2)) * [1, 3], columns=["x", "y"])
+    signal = np.arange(900) % 9 == 0
+    words = ("f_s=0.1", "toys.n_ref=300", "toys.n_data=50", "toys.n_null=20", "toys.n_signal=5")
+    folders = []
+    for name, one in (("first", events.x > 0), ("second", events.y > 0)):
+        (tmp_path / name).mkdir()
+        kind = np.where(signal, "new", np.where(one, "a", "b"))
+        events.assign(kind=kind).to_csv(tmp_path / name / "mine.csv", index=False)
+        mine = (f"embedding={tmp_path / name / 'mine.csv'}", "dataset.label=kind", "dataset.signal=new")
+        out = succeed("discover", *words, *mine, "statistic=[mahalanobis]", f"outputs={tmp_path}").out
+        folders.append(Path(next(line.strip() for line in out.splitlines() if "z_scores.csv" in line)).parent)
+    assert folders[0] != folders[1]
+    refused = run("report", f"runs=[{folders[0]},{folders[1]}]", f"outputs={tmp_path}")
+    assert refused.status == 1
+    assert "mahalanobis's classes" in refused.err
+    # Without runs=... each has a table of its own.
+    report = succeed("report", f"outputs={tmp_path}", f"to={tmp_path / 'report'}")
+    assert folders[0].name in report.out
+    assert folders[1].name in report.out

@@ -31,7 +31,19 @@ def test_everything_is_there(reported: tuple[Path, str]) -> None:
     files = {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "svg")}
     # The small training keeps no losses, and the report says so.
     assert "no training curves" in (folder / "report.md").read_text()
-    assert set(contents(folder)) == files | {"report.md", "report.tex", "report.html"}
+    own = {"report.md", "report.tex", "report.html", "f_s_needed.csv", "power.csv"}
+    assert set(contents(folder)) == files | own
+    needed = pd.read_csv(folder / "f_s_needed.csv")
+    assert needed.kind.tolist() == ["asymptotic", "empirical"]
+    assert list(pd.read_csv(folder / "power.csv").columns) == [
+        "dataset",
+        "limit",
+        "f_s",
+        "kind",
+        "z",
+        "z_limit",
+        "ratio",
+    ]
     for name in ("report.html", "report.md", "report.tex", "figures"):
         assert str(folder / name) in printed
     assert re.search(r"digits +NPLM +\S", printed)
@@ -101,17 +113,22 @@ def test_a_run_without_its_training_is_reported_without_its_embedding(
     assert not list((tmp_path / "report").glob("figures/*embedding*"))
 
 
-def test_another_number_of_null_toys_is_refused(tmp_path: Path, discovered: Path, trained: Path, run, digits) -> None:
-    outcome = run("discover", *digits, "toys.n_null=50", "toys.n_signal=10", "f_s=0.5", f"outputs={trained}")
-    assert outcome.status == 0, outcome.err
-    (other,) = (path for path in discovered.parent.iterdir() if path != discovered)
-    outcome = run("report", f"outputs={trained}", f"to={tmp_path / 'report'}")
+def test_another_number_of_null_toys_is_refused_or_given_a_table_of_its_own(
+    tmp_path: Path, discovered: Path, trained: Path, run, succeed, digits
+) -> None:
+    outputs = shutil.copytree(trained, tmp_path / "outputs")
+    succeed("discover", *digits, "toys.n_null=50", "toys.n_signal=10", "f_s=0.5", f"outputs={outputs}")
+    outcome = run("report", f"runs={outputs / 'discover'}", f"outputs={outputs}", f"to={tmp_path / 'report'}")
     assert outcome.status == 1
     (line,) = outcome.err.splitlines()
     assert line.startswith("error: runs ")
     assert re.search(r"of dataset digits differ in toys\.n_null: (100 and 50|50 and 100);", line)
     assert not (tmp_path / "report").exists()
-    shutil.rmtree(other)
+    # Nobody asked for these two together: each has its own.
+    succeed("report", f"outputs={outputs}", f"to={tmp_path / 'report'}")
+    text = (tmp_path / "report" / "report.md").read_text()
+    for run_folder in (outputs / "discover" / "digits").iterdir():
+        assert f"digits ({run_folder.name})" in text
 
 
 @pytest.mark.parametrize(

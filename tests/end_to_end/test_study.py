@@ -1,6 +1,7 @@
 """A study on real images, small: what it leaves, that it resumes, and what it says of mistakes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,13 +19,19 @@ SMALL = ("statistic=[nplm,mahalanobis]", "workers=1", "toys.n_ref=300", "toys.n_
 
 
 @pytest.fixture(scope="module")
-def penalty(trained: Path, digits: tuple[str, ...], succeed: Run) -> tuple[Path, str]:
+def outputs(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Outputs of these tests' own with the finished training in them."""
+    return Path(shutil.copytree(trained, tmp_path_factory.mktemp("outputs") / "trained"))
+
+
+@pytest.fixture(scope="module")
+def penalty(outputs: Path, digits: tuple[str, ...], succeed: Run) -> tuple[Path, str]:
     """A scan of two penalties on the finished training, its folder and what it printed."""
     scan = "study.penalty.scan=[{key:nplm.penalty,values:[1e-8,1e-2]}]"
     fewer = ("toys.n_null=60", "toys.n_signal=20", "f_s=[0.1,0.4,0.8]", "study.penalty.base=1e-2")
-    words = ("study", "study=penalty", *digits, *SMALL, scan, *fewer, f"outputs={trained}")
+    words = ("study", "study=penalty", *digits, *SMALL, scan, *fewer, f"outputs={outputs}")
     out = succeed(*words).out
-    (folder,) = (trained / "study" / "digits").iterdir()
+    (folder,) = (outputs / "study" / "digits").iterdir()
     again = succeed(*words).out
     assert "2 of 2 points are done already" in again
     return folder, out
@@ -43,7 +51,7 @@ def test_it_leaves_tables_a_summary_and_figures(penalty: tuple[Path, str]) -> No
         assert (folder / f"figure.{suffix}").stat().st_size > 1000
 
 
-def test_it_used_the_training_that_was_there(penalty: tuple[Path, str], trained: Path) -> None:
+def test_it_used_the_training_that_was_there(penalty: tuple[Path, str], outputs: Path) -> None:
     folder, out = penalty
     assert "trainings" not in out
     assert not list((folder / "logs").glob("train*"))
@@ -67,6 +75,11 @@ def test_smoke_trains_what_is_missing_and_says_so(tmp_path: Path, digits: tuple[
         (["study=label_noise", "statistic=[nplm]"], ["mahalanobis", "statistic"]),
         (["study=penalty", "workers=0"], ["workers"]),
         (["study=penalty", "smoke=perhaps"], ["smoke"]),
+        (["study=penalty", "study.penalty.scan=[{key:f_s,values:[0.1,0.2]}]"], ["f_s already"]),
+        (["study=penalty", "nplm.penalty=1e-4"], ["scans nplm.penalty", "command line"]),
+        (["study=label_noise", "embedding=mine.csv"], ["dataset.label_noise", "embedding=mine.csv"]),
+        (["study=penalty", "+study.penalty.average={key:seed}"], ["average", "models"]),
+        (["study=penalty", "study.penalty.arms.embedding.statistics=[]"], ["statistics", "empty"]),
         (["study=penalty", "study.penalty.scan=[nplm.penalty]"], ["study.penalty.scan", "values"]),
         (
             ["study=penalty", "study.penalty.scan=[{key:seed,values:[1,2],along:{nplm.penalty:[1]}}]"],
@@ -82,9 +95,9 @@ def test_mistakes(words: list[str], said: list[str], tmp_path: Path, digits: tup
 
 
 def test_a_point_that_fails_leaves_the_others_and_names_its_log(
-    trained: Path, digits: tuple[str, ...], run: Run
+    outputs: Path, digits: tuple[str, ...], run: Run
 ) -> None:
-    words = ("study=reference_size", "statistic=all", "workers=1", *digits, f"outputs={trained}")
+    words = ("study=reference_size", "statistic=all", "workers=1", *digits, f"outputs={outputs}")
     scan = "study.reference_size.scan=[{key:toys.n_ref,values:[300,5000]}]"
     plan = ("toys.n_null=20", "toys.n_signal=5", "toys.n_data=60", "f_s=[0.5]")
     arms = "study.reference_size.arms={embedding:{statistics:[frechet]}}"
@@ -95,6 +108,27 @@ def test_a_point_that_fails_leaves_the_others_and_names_its_log(
     log = Path(outcome.err.split("(log: ")[1].split(")")[0])
     assert "UserError" in log.read_text()
     assert "1 of 2 points are done already" in run("study", *words, scan, *plan, arms).out
+
+
+def test_points_that_share_toys_wait_for_each_other(outputs: Path, digits: tuple[str, ...], succeed: Run) -> None:
+    """Both points evaluate frechet on the same toys, at once."""
+    scan = "study.penalty.scan=[{key:nplm.penalty,values:[1e-7,1e-5]}]"
+    arms = "study.penalty.arms={embedding:{statistics:[frechet,nplm]}}"
+    words = ("toys.n_null=30", "toys.n_signal=5", "toys.n_ref=300", "toys.n_data=60", "workers=2", "statistic=all")
+    succeed("study", "study=penalty", *digits, *words, scan, arms, f"outputs={outputs}")
+
+
+def test_points_of_a_file_that_was_replaced_are_made_again(tmp_path: Path, succeed: Run) -> None:
+    rng = np.random.default_rng(0)
+    words = ("dataset.label=kind", "dataset.signal=new", "smoke=true", "workers=1", f"outputs={tmp_path}")
+    file = tmp_path / "mine.csv"
+    for shift in (0.0, 3.0):
+        events = pd.DataFrame(rng.normal(size=(900, 2)), columns=["x", "y"]).assign(kind="old")
+        events.loc[::9, ["x", "kind"]] = [shift, "new"]
+        events.to_csv(file, index=False)
+        out = succeed("study", "study=penalty", f"embedding={file}", *words).out
+        assert "done already" not in out
+    assert "mine" in out
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")

@@ -32,7 +32,9 @@ def one(strength: float, setting: object, tmp_path: Path, model: int = 0, noise:
 def test_z_and_its_error(tmp_path: Path) -> None:
     z = z_table([one(1.0, 1, tmp_path)])
     assert z.z.to_numpy() == pytest.approx([1, 2, 4], abs=5 * 1.2533 / np.sqrt(N_TOYS) + 0.05)
-    assert z.error.to_numpy() == pytest.approx(1.2533 / np.sqrt(N_TOYS), rel=0.1)
+    # The median of the signal toys, and mean and spread of the null toys.
+    expected = np.hypot(1.2533 / np.sqrt(N_TOYS), np.sqrt((1 + np.array([1, 2, 4]) ** 2 / 2) / N_NULL))
+    assert z.error.to_numpy() == pytest.approx(expected, rel=0.1)
     assert (z.n_models == 1).all()
 
 
