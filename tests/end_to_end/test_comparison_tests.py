@@ -52,8 +52,9 @@ def test_all_tests_stand_in_one_table_and_change_nothing_for_nplm(
     assert "ideal_supervised: left out" in out
     assert "dataset.ideal_supervised=true" in out
     assert not found.duplicated(["statistic", "variant", "f_s"]).any()
-    # Half as many signal events as background: every test sees it but the one that looks for outliers only.
-    strong = found[found.f_s == 0.5].groupby("statistic").z_empirical.max().drop("one_class_svm")
+    # Half as many signal events as background: every test sees it but the one that looks for outliers only and the one
+    # that halves its 80 events.
+    strong = found[found.f_s == 0.5].groupby("statistic").z_empirical.max().drop(["one_class_svm", "c2st"])
     assert (strong > 0.5).all(), strong
 
 
