@@ -1,5 +1,7 @@
 """Events through a trained encoder."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -45,31 +47,28 @@ def embed_dataset(
     checkpoint: Checkpoint, dataset: Dataset, batch_size: int = 4096, device: str | torch.device = "cpu"
 ) -> EmbeddedEvents:
     """Every event of a dataset, its training split included, as the table that the discovery starts from."""
-    events = dataset.events
-    points = embed(checkpoint, events.features, batch_size, device)
-    return EmbeddedEvents(
-        points=points,
-        labels=np.array(events.classes)[events.labels],
-        ids=events.ids,
-        weights=events.weights,
-        splits=np.array(SPLITS)[dataset.split],
-        signal=dataset.signal,
-        axes=tuple(f"h{i}" for i in range(checkpoint.dim)),
-        provenance={
-            **checkpoint.metadata,
-            "checkpoint": str(checkpoint.path),
-            "standardisation": {
-                "mean": checkpoint.standardisation.mean.tolist(),
-                "scale": checkpoint.standardisation.scale.tolist(),
-            },
-        },
-    )
+    points = embed(checkpoint, dataset.events.features, batch_size, device)
+    standardisation = checkpoint.standardisation
+    provenance = {
+        **checkpoint.metadata,
+        "checkpoint": str(checkpoint.path),
+        "standardisation": {"mean": standardisation.mean.tolist(), "scale": standardisation.scale.tolist()},
+    }
+    return _table(dataset, points, tuple(f"h{i}" for i in range(checkpoint.dim)), provenance)
 
 
 def unembedded(dataset: Dataset) -> EmbeddedEvents:
     """Every event as it is, its features in a row: to compare with, or for data that are of few dimensions already."""
+    points = dataset.events.features.reshape(len(dataset.events), -1)
+    axes = dataset.events.feature_names or tuple(f"x{i}" for i in range(points.shape[1]))
+    provenance = {"raw": True, "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint}}
+    return _table(dataset, points, axes, provenance)
+
+
+def _table(
+    dataset: Dataset, points: NDArray[np.float32], axes: tuple[str, ...], provenance: dict[str, Any]
+) -> EmbeddedEvents:
     events = dataset.events
-    points = events.features.reshape(len(events), -1)
     return EmbeddedEvents(
         points=points,
         labels=np.array(events.classes)[events.labels],
@@ -77,6 +76,6 @@ def unembedded(dataset: Dataset) -> EmbeddedEvents:
         weights=events.weights,
         splits=np.array(SPLITS)[dataset.split],
         signal=dataset.signal,
-        axes=events.feature_names or tuple(f"x{i}" for i in range(points.shape[1])),
-        provenance={"raw": True, "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint}},
+        axes=axes,
+        provenance=provenance,
     )
