@@ -71,30 +71,24 @@ def points_of(cfg: DictConfig, name: str, plan: Mapping[str, Any], smoke: bool, 
         if key in given:
             raise UserError(f"study {name} scans {key}, which the command line sets; leave it out there")
     points = []
-    for arm, how in plan["arms"].items():
-        for places in product(*(range(len(axis.values)) for axis in axes)):
-            settings = {axis.key: axis.values[place] for axis, place in zip(axes, places, strict=True)}
-            for model in range(models):
-                own = _without_study(cfg, how["statistics"], name)
-                changes: dict[str, Any] = {**(plan.get("set") or {}), **smoked}
-                changes = {key: value for key, value in changes.items() if key not in given}
-                # What smoke=true shrinks differs from dataset to dataset, and `auto` fits any of them.
-                changes = {
-                    key: value
-                    for key, value in changes.items()
-                    if key not in smoked or (_holds(own, key) and OmegaConf.select(own, key) != "auto")
-                }
-                changes |= how.get("set") or {}
-                for axis, place in zip(axes, places, strict=True):
-                    changes |= {axis.key: axis.values[place]}
-                    changes |= {key: values[place] for key, values in axis.along.items()}
-                if average["key"]:
-                    changes[average["key"]] = model
-                changes["f_s"] = fractions[-2:] if smoke else fractions
-                for key, value in changes.items():
-                    _set(own, key, value, name)
-                _check_effect(name, own, [*settings, average["key"]])
-                points.append(Point(arm, settings, model, own))
+    every_place = product(*(range(len(axis.values)) for axis in axes))
+    for (arm, how), places, model in product(plan["arms"].items(), every_place, range(models)):
+        own = _without_study(cfg, how["statistics"], name)
+        # What smoke=true shrinks differs from dataset to dataset, and `auto` fits any of them.
+        small = {k: v for k, v in smoked.items() if _holds(own, k) and OmegaConf.select(own, k) != "auto"}
+        wanted: dict[str, Any] = {**(plan.get("set") or {}), **small}
+        changes = {key: value for key, value in wanted.items() if key not in given} | (how.get("set") or {})
+        settings = {axis.key: axis.values[place] for axis, place in zip(axes, places, strict=True)}
+        changes |= settings
+        for axis, place in zip(axes, places, strict=True):
+            changes |= {key: values[place] for key, values in axis.along.items()}
+        if average["key"]:
+            changes[average["key"]] = model
+        changes["f_s"] = fractions[-2:] if smoke else fractions
+        for key, value in changes.items():
+            _set(own, key, value, name)
+        _check_effect(name, own, [*settings, average["key"]])
+        points.append(Point(arm, settings, model, own))
     return points
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from autoscidact.errors import UserError
 from autoscidact.inference.permutation import SUFFIX
 from autoscidact.inference.significance import COMBINED
+from autoscidact.inference.threshold import Measured
 from autoscidact.report.tables import COLUMNS
 
 TABLE, TOYS, RECORD = "z_scores.csv", "toys.parquet", "run.json"
@@ -104,6 +105,20 @@ def read_run(folder: Path) -> Run:
         if (statistic, variant) not in known:
             raise UserError(_damaged(folder / TOYS, f"there are no null toys of {statistic} {variant}"))
     return Run(folder, str(table.dataset.iloc[0]), table, toys, record)
+
+
+def measured(toys: pd.DataFrame, statistic: str, variant: str) -> Measured:
+    """t of the null toys and of the toys at each signal fraction above 0, in the order of their numbers.
+
+    Args:
+        toys: rows of toys.parquet.
+    """
+    own = toys[(toys.statistic == statistic) & (toys.variant == variant)].sort_values("toy", kind="stable")
+    signal = own[(own.role == "signal") & (own.f_s > 0)]
+    null = own[own.role == "null"].t.to_numpy(dtype=float)
+    return null, {
+        f_s: signal[signal.f_s == f_s].t.to_numpy(dtype=float) for f_s in sorted(signal.f_s.unique().tolist())
+    }
 
 
 def _table(path: Path) -> pd.DataFrame:

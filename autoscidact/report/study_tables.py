@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
 from autoscidact.inference.threshold import Measured, fraction_for_z, fraction_ratio
 from autoscidact.report.headline import asymptotic_variant, empirical_variant, single_variant
-from autoscidact.report.runs import Run
+from autoscidact.report.runs import Run, measured
 
 NAN = float("nan")
 LEAST_FRACTIONS = 3
@@ -106,9 +105,9 @@ def thresholds_table(runs: Sequence[StudyRun], base: Mapping[str, Any] | None) -
         for statistic, part in one.run.table.groupby("statistic", sort=False):
             if part.f_s.nunique() < LEAST_FRACTIONS:
                 continue
-            variant, law, measured = _measured(one.run, str(statistic))
+            variant, law, toys = _headline(one.run, str(statistic))
             try:
-                found = fraction_for_z(*measured, law)
+                found = fraction_for_z(*toys, law)
             except UserError:  # a law that does not describe these toys: no threshold, rather than a wrong one
                 continue
             row = {
@@ -125,15 +124,15 @@ def thresholds_table(runs: Sequence[StudyRun], base: Mapping[str, Any] | None) -
                 other = _base_run(runs, one, base)
                 row |= {"ratio_to_base": NAN, "ratio_low": NAN, "ratio_high": NAN}
                 if other is not None and other is not one and not found.bound:
-                    row |= _ratio(measured, other.run, str(statistic), law)
+                    row |= _ratio(toys, other.run, str(statistic), law)
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _ratio(measured: Measured, base: Run, statistic: str, law: Any) -> dict[str, float]:
-    _, _, other = _measured(base, statistic)
+def _ratio(toys: Measured, base: Run, statistic: str, law: Any) -> dict[str, float]:
+    _, _, other = _headline(base, statistic)
     try:
-        ratio = fraction_ratio(measured, other, law)
+        ratio = fraction_ratio(toys, other, law)
     except (ValueError, UserError):  # other toys, or a law that fails: nothing to compare
         return {}
     return {"ratio_to_base": ratio.ratio, "ratio_low": ratio.low, "ratio_high": ratio.high}
@@ -144,17 +143,12 @@ def _base_run(runs: Sequence[StudyRun], one: StudyRun, base: Mapping[str, Any]) 
     return next((run for run in runs if run.arm == one.arm and dict(run.settings) == wanted), None)
 
 
-def _measured(run: Run, statistic: str) -> tuple[str, Any, Measured]:
+def _headline(run: Run, statistic: str) -> tuple[str, Any, Measured]:
     """The variant that stands for a statistic, its law, and t of its toys."""
     part = run.table[run.table.statistic == statistic]
     variant = single_variant(part)
     law = part[part.variant == variant].asymptotic_law.iloc[0]
-    toys = run.toys[(run.toys.statistic == statistic) & (run.toys.variant == variant)].sort_values("toy")
-    signal = toys[toys.role == "signal"]
-    by_fraction: dict[float, NDArray[np.float64]] = {
-        f_s: signal[signal.f_s == f_s].t.to_numpy() for f_s in signal.f_s.unique().tolist()
-    }
-    return variant, (None if law == "-" else law), (toys[toys.role == "null"].t.to_numpy(), by_fraction)
+    return variant, (None if law == "-" else law), measured(run.toys, statistic, variant)
 
 
 def _name(value: Any) -> Any:

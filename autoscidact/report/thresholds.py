@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
 from autoscidact.inference.pvalues import resolution, z_from_p
@@ -12,6 +11,7 @@ from autoscidact.inference.threshold import Threshold, fraction_for_z
 from autoscidact.report.distributions import LAWS
 from autoscidact.report.gather import Gathered
 from autoscidact.report.headline import empirical_variant, single_variant
+from autoscidact.report.runs import measured
 from autoscidact.statistics.contract import AsymptoticLaw
 
 
@@ -61,12 +61,7 @@ def _needed(gathered: Gathered, statistic: str, z: float, n_bootstrap: int, seed
 def _from_toys(
     gathered: Gathered, statistic: str, variant: str, law: AsymptoticLaw | None, z: float, n_bootstrap: int, seed: int
 ) -> Threshold | str:
-    toys = gathered.toys[(gathered.toys.statistic == statistic) & (gathered.toys.variant == variant)]
-    null = toys[toys.role == "null"].t.to_numpy(dtype=float)
-    signal = toys[(toys.role == "signal") & (toys.f_s > 0)]
-    by_fraction: dict[float, NDArray[np.float64]] = {
-        float(str(f_s)): rows.t.to_numpy(dtype=float) for f_s, rows in signal.groupby("f_s")
-    }
+    null, by_fraction = measured(gathered.toys, statistic, variant)
     if not len(null) or not by_fraction:
         return "no toys"
     try:

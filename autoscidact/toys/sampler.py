@@ -57,11 +57,6 @@ class ToyBatch:
     def __len__(self) -> int:
         return len(self.data)
 
-    @property
-    def shares_reference(self) -> bool:
-        """Whether one R serves all toys."""
-        return len(self.reference) == 1 and len(self.data) != 1
-
     def reference_of(self, toy: int) -> NDArray[np.int64]:
         """Rows of R for the toy at this place in the batch."""
         row: NDArray[np.int64] = self.reference[0 if len(self.reference) == 1 else toy]
