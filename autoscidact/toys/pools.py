@@ -1,7 +1,8 @@
 """Pools: the embedded events that toys draw from, and which of them each role may use."""
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,6 +31,8 @@ class Pools:
         mean, scale: (d,) the standardisation that was applied.
         labels: (n,) class names; None where nothing is known of them. No toy depends on them.
         training: labelled events outside these pools; None where there are none. No toy depends on them.
+        observed: rows of the observed data, one batch of one toy. No toy depends on them.
+        observers: name to (n,) quantities kept for people and for fits in them; NaN where unknown.
     """
 
     points: NDArray[np.float64]
@@ -42,6 +45,8 @@ class Pools:
     scale: NDArray[np.float64]
     labels: NDArray[np.str_] | None = None
     training: LabelledPoints | None = None
+    observed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    observers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def resampled(self) -> bool:
