@@ -1,0 +1,133 @@
+"""Four-lepton events of the CSV files that CMS publishes on the CERN Open Data portal."""
+
+import difflib
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoscidact.data.fourlepton.leptons import ELECTRON, MUON, Leptons, ordered
+from autoscidact.errors import UserError
+
+# Nothing else is read: masses that a file brings along (M, mZ1, mZ2) cannot reach a feature or a selection.
+_PER_LEPTON = ("PID", "Q", "E", "px", "py", "pz")
+COLUMNS = ("Run", "Event", *(f"{name}{i}" for i in range(1, 5) for name in _PER_LEPTON))
+"""Columns that a file must have: run and event number, then for lepton i = 1..4 kind, charge and momentum in GeV."""
+
+_MEV_PT = 1000.0
+_ROUNDING = 1e-3
+
+
+def read_csv(path: str | Path) -> Leptons:
+    """Reads a file with (at least) the columns `COLUMNS`, in any order.
+
+    Both published layouts have them: the final selection (record 5200) and the pre-selected and simulated events.
+
+    Raises:
+        UserError: names the file, and what is wrong: it cannot be read, holds no events, lacks a column, or has a
+            value that is missing, infinite, no lepton, in MeV, or an energy below the momentum.
+    """
+    path = Path(path)
+    table = _table(path)
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise UserError(f"{path}: {_missing(missing, [str(name) for name in table.columns])}")
+    if len(table) == 0:
+        raise UserError(f"{path}: there are no events, only the header")
+    values = np.stack([_numbers(table[column], column, path) for column in COLUMNS], axis=1)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        rows = len(np.unique(bad[:, 0]))
+        raise UserError(
+            f"{path}: {rows} {'row has' if rows == 1 else 'rows have'} a missing or infinite value, the first is "
+            f"{COLUMNS[bad[0, 1]]} in row {bad[0, 0] + 1}; fill it in or leave the event out"
+        )
+    # Event numbers of 2012 exceed what float32, though not float64, can hold.
+    numbers = values[:, :2].astype(np.int64)
+    lepton = values[:, 2:].reshape(-1, 4, len(_PER_LEPTON))
+    kind, charge = np.abs(lepton[..., 0]).astype(np.int64), lepton[..., 1].astype(np.int64)
+    p4 = lepton[..., [3, 4, 5, 2]]
+    _check_kinds(kind, charge, path)
+    check_momenta(p4, path)
+    return ordered(p4, kind, charge, numbers[:, 0], numbers[:, 1])
+
+
+def check_momenta(p4: NDArray[np.float64], path: Path) -> None:
+    """Raises UserError naming the file where momenta (n, 4, 4) are in MeV or an energy is below its momentum."""
+    typical = float(np.median(np.hypot(p4[..., 0], p4[..., 1])))
+    if typical > _MEV_PT:
+        raise UserError(
+            f"{path}: the typical transverse momentum is {typical:.0f}, which looks like MeV; "
+            "momenta and energies must be in GeV: divide them by 1000"
+        )
+    momentum = np.linalg.norm(p4[..., :3], axis=-1)
+    bad = np.argwhere(p4[..., 3] < momentum * (1 - _ROUNDING))
+    if len(bad):
+        row, lepton = bad[0]
+        raise UserError(
+            f"{path}: row {row + 1}, lepton {lepton + 1}: E={p4[row, lepton, 3]:g} is below "
+            f"|p|={momentum[row, lepton]:g} ({len(bad)} such); give momenta and energies in the same units, GeV"
+        )
+
+
+def check_duplicates(leptons: Leptons, path: str | Path) -> None:
+    """Raises UserError where an event, named by its run and event number, occurs twice.
+
+    The published files of one channel and of another may hold the same event, and a file may be read twice.
+    """
+    names = pd.MultiIndex.from_arrays([leptons.run, leptons.event])
+    repeated = np.flatnonzero(names.duplicated())
+    if len(repeated):
+        first = repeated[0]
+        raise UserError(
+            f"{path}: {len(repeated)} {'event occurs' if len(repeated) == 1 else 'events occur'} twice, the first is "
+            f"Run {leptons.run[first]} Event {leptons.event[first]} in row {first + 1}; keep each event once"
+        )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, skipinitialspace=True, index_col=False)
+    except pd.errors.EmptyDataError as error:
+        raise UserError(f"{path}: the file is empty; there are no events") from error
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        raise UserError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]})") from error
+
+
+def _missing(missing: list[str], there: list[str]) -> str:
+    lower = {name.lower(): name for name in there}
+    near = {
+        column: lower[found[0]]
+        for column in missing
+        if (found := difflib.get_close_matches(column.lower(), list(lower), n=1))
+    }
+    hint = ", ".join(f"{found!r} may be {column!r}" for column, found in list(near.items())[:3] if found not in COLUMNS)
+    shown = ", ".join(missing[:6]) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
+    return f"columns missing: {shown}" + (f" ({hint})" if hint else "") + f"; needed are {', '.join(COLUMNS)}"
+
+
+def _numbers(column: "pd.Series[float]", name: str, path: Path) -> NDArray[np.float64]:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = np.flatnonzero(numbers.isna() & column.notna())
+    if len(wrong):
+        raise UserError(f"{path}: {name}={column.iloc[wrong[0]]!r} in row {wrong[0] + 1} is not a number")
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _check_kinds(kind: NDArray[np.int64], charge: NDArray[np.int64], path: Path) -> None:
+    bad = np.argwhere(~np.isin(kind, (ELECTRON, MUON)))
+    if len(bad):
+        row, lepton = bad[0]
+        raise UserError(
+            f"{path}: PID{lepton + 1}={kind[row, lepton]} in row {row + 1} is no electron (±11) or muon (±13)"
+        )
+    bad = np.argwhere(np.abs(charge) != 1)
+    if len(bad):
+        row, lepton = bad[0]
+        raise UserError(f"{path}: Q{lepton + 1}={charge[row, lepton]} in row {row + 1}: a lepton's charge is -1 or 1")
