@@ -53,3 +53,23 @@ class Statistic(Protocol):
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:
         """t of shape (toys, variants); NaN where a toy's fit failed. Called from several threads."""
         ...
+
+
+@runtime_checkable
+class Scores(Statistic, Protocol):
+    """A statistic that says which events make up its t."""
+
+    def log_ratio(self, toys: ToyBatch, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """f_w(x), the log of the density of the data over that of R, as the fit to one toy has it.
+
+        Args:
+            toys: a batch of one toy, whose R and D are fitted.
+            rows: (n,) events of the pools, in that toy or not.
+
+        Returns:
+            (variants, n), larger being more anomalous; NaN in a variant whose fit failed.
+
+        Raises:
+            ValueError: the batch does not hold exactly one toy.
+        """
+        ...

@@ -13,6 +13,7 @@ from autoscidact.statistics.nplm.basis import FALKON_JITTER
 from autoscidact.statistics.nplm.batched_solver import BatchedSolver
 from autoscidact.statistics.nplm.centers import center_count, shared_centers
 from autoscidact.statistics.nplm.falkon_solver import FalkonSolver
+from autoscidact.statistics.nplm.log_ratio import log_ratio
 from autoscidact.statistics.nplm.memory import MemoryPlan
 from autoscidact.statistics.nplm.newton_solver import NewtonSolver
 from autoscidact.statistics.nplm.own_centers_solver import OwnCentersSolver
@@ -87,6 +88,7 @@ class NPLM:
         self.batch_size = 16
         self._definition: dict[str, object] = {}
         self._centers: NDArray[np.int64] | None = None
+        self._problem: Problem | None = None
         self._solver: Solver | None = None
 
     @property
@@ -139,6 +141,7 @@ class NPLM:
             "precision": self.precision,
             "seed": seed,
         }
+        self._problem = problem
         self._solver = self._make_solver(problem, resources or Resources())
         self.batch_size = self._solver.plan.batch_size
 
@@ -169,6 +172,12 @@ class NPLM:
         if self._solver is None:
             raise RuntimeError("NPLM.evaluate was called before NPLM.prepare")
         return self._solver.evaluate(toys)
+
+    def log_ratio(self, toys: ToyBatch, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """f_w(x) of the fit to one toy at events of the pools, (widths, n); see `nplm.log_ratio`."""
+        if self._problem is None:
+            raise RuntimeError("NPLM.log_ratio was called before NPLM.prepare")
+        return log_ratio(self._problem, toys, rows)
 
     def solver_report(self) -> dict[str, int]:
         """How the fits so far ended, for the run's summary."""
