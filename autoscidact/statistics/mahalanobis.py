@@ -71,7 +71,9 @@ class Mahalanobis:
         in_reference[pools.reference] = 1.0
         self._centred = self._points - in_reference * self._means[self._classes]
         of_pool = self._moments([pools.reference], self._centred)
-        weights = np.bincount(codes, pools.weights[pools.reference]).astype(np.float64)
+        # A fixed R was drawn by weight already.
+        drawn = pools.weights[pools.reference] if pools.resampled else np.ones(len(codes))
+        weights = np.bincount(codes, drawn).astype(np.float64)
         _check_sizes(self._names, self._points.shape[1], of_pool.sizes, weights, n_ref, pools.resampled)
         whitening, regular = _whitening(of_pool.covariances)
         if not regular.all():

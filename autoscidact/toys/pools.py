@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from autoscidact.errors import UserError
 from autoscidact.files import array_hash
 from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.standardise import mean_and_scale
+from autoscidact.toys.variations import Variation
 
 SHARED_FRACTION_WARNING = 1 / 3
 """Toys that hold more than this part of the background pool share so many events that
@@ -25,7 +27,8 @@ class Pools:
         points: (n, d) float64, standardised by the background events.
         ids: (n,) int64 event ids.
         weights: (n,) float64; sampling follows them where they differ.
-        reference: rows that R is drawn from: R itself when it is fixed, `background` when it is re-sampled.
+        reference: rows that R is drawn from: R itself when it is fixed, `background` when it is re-sampled. A fixed R
+            of events with unequal weights holds some of them more than once.
         background: rows that the background part of the data is drawn from.
         signal: rows that injected signal is drawn from.
         mean, scale: (d,) the standardisation that was applied.
@@ -33,6 +36,10 @@ class Pools:
         training: labelled events outside these pools; None where there are none. No toy depends on them.
         observed: rows of the observed data, one batch of one toy. No toy depends on them.
         observers: name to (n,) quantities kept for people and for fits in them; NaN where unknown.
+        variations: what the background could be within its systematic uncertainties; only toys whose definition
+            says so depend on them.
+        n_appended: rows behind all others that belong to none of the roles above: observed events and those of
+            alternative samples.
     """
 
     points: NDArray[np.float64]
@@ -47,6 +54,8 @@ class Pools:
     training: LabelledPoints | None = None
     observed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     observers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    variations: tuple[Variation, ...] = ()
+    n_appended: int = 0
 
     @property
     def resampled(self) -> bool:
@@ -55,8 +64,33 @@ class Pools:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything a toy can depend on."""
-        return array_hash(self.points, self.ids, self.weights, self.reference, self.background, self.signal)
+        """Hash of everything that a toy without variations can depend on."""
+        own = slice(0, len(self.points) - self.n_appended)
+        tables = (self.points[own], self.ids[own], self.weights[own])
+        return array_hash(*tables, self.reference, self.background, self.signal)
+
+    def append(self, points: NDArray[np.floating], observers: Mapping[str, NDArray[np.float64]]) -> "Pools":
+        """The same pools with further events behind, in the units of the embedding: no toy changes by them.
+
+        Args:
+            points: (m, d), not standardised. observers: name to (m,); NaN for those that are not given.
+        """
+        points = np.asarray(points, dtype=np.float64)
+        n, m = len(self.points), len(points)
+        first = int(min(0, self.ids.min(initial=0)))
+        unknown = np.full(m, np.nan)
+        return replace(
+            self,
+            points=np.concatenate([self.points, (points - self.mean) / self.scale]),
+            ids=np.concatenate([self.ids, first - 1 - np.arange(m)]),
+            weights=np.concatenate([self.weights, np.ones(m)]),
+            labels=None if self.labels is None else np.concatenate([self.labels, np.full(m, "")]),
+            observers={
+                name: np.concatenate([values, observers.get(name, unknown)]) for name, values in self.observers.items()
+            },
+            variations=tuple(variation.padded(n + m) for variation in self.variations),
+            n_appended=self.n_appended + m,
+        )
 
 
 def build_pools(
@@ -70,17 +104,21 @@ def build_pools(
     seed: int,
     labels: NDArray[np.str_] | None = None,
     training: LabelledPoints | None = None,
+    observers: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Pools:
     """Standardises by the background and divides its events among the roles.
 
     With R fixed, `n_ref` background events are set aside as R, once, and the data draw
     from the rest; every toy is then conditional on this R, as the observed data will be.
+    Events of unequal weight are drawn with replacement: there R draws from a random half of the
+    background and the data from the other, or the heaviest events would all be used up by R.
 
     Args:
         points: (n, d) embedded events; `is_signal`: (n,) which of them are the held-out class.
         seed: of the draw of a fixed R.
         labels: (n,) class names of the events.
         training: labelled events of other splits, in the units of `points`; standardised along with them.
+        observers: name to (n,).
 
     Raises:
         UserError: too few background events for |R| + |D| (says what would fit), duplicate
@@ -91,29 +129,35 @@ def build_pools(
         raise UserError("the embedding holds the same event id more than once; ids must be unique")
     if not np.isfinite(points).all():
         raise UserError("the embedding holds NaN or infinite values; train again, or remove those events")
+    weights = np.asarray(weights, float)
     background, signal = np.flatnonzero(~is_signal), np.flatnonzero(is_signal)
-    _check_sizes(len(background), n_ref, n_data)
-    mean, scale = _standardisation(points, weights, background)
+    equal = equal_weights(weights[background])
+    _check_sizes(len(background), n_ref, n_data, equal)
+    mean, scale = mean_and_scale(points[background], weights[background])
     if resample_reference:
         reference = background
     else:
         rng = np.random.default_rng(np.random.SeedSequence([seed, 0x5EF]))
-        probability = _probability(weights[background])
-        reference = np.sort(rng.choice(background, n_ref, replace=False, p=probability))
-        background = np.setdiff1d(background, reference, assume_unique=True)
-    shared = n_data / (len(background) - (n_ref if resample_reference else 0))
-    if shared > SHARED_FRACTION_WARNING:
-        warnings.warn(
-            f"|D|={n_data} is {shared:.0%} of the background events left for it: toys share many events and the "
-            f"null's spread is too small by about {1 - np.sqrt(max(0.0, 1 - shared)):.0%}; lower toys.n_data or "
-            "add events",
-            UserWarning,
-            stacklevel=2,
-        )
-    standardised = (points - mean) / scale
-    moved = None if training is None else training.standardised(mean, scale)
+        if equal:
+            reference = np.sort(rng.choice(background, n_ref, replace=False))
+            background = np.setdiff1d(background, reference, assume_unique=True)
+        else:
+            half, background = np.split(rng.permutation(background), [len(background) // 2])
+            reference = np.sort(rng.choice(half, n_ref, p=weights[half] / weights[half].sum()))
+            background = np.sort(background)
+    _warn_of_shared_events(weights[background], n_data, n_ref if resample_reference else 0, equal)
     return Pools(
-        standardised, ids, np.asarray(weights, float), reference, background, signal, mean, scale, labels, moved
+        points=(points - mean) / scale,
+        ids=ids,
+        weights=weights,
+        reference=reference,
+        background=background,
+        signal=signal,
+        mean=mean,
+        scale=scale,
+        labels=labels,
+        training=None if training is None else training.standardised(mean, scale),
+        observers={name: np.asarray(values, float) for name, values in (observers or {}).items()},
     )
 
 
@@ -124,10 +168,9 @@ def with_points(pools: Pools, points: NDArray[np.floating], training: LabelledPo
         points: (n, d') the events of the pools in their order, not standardised.
         training: labelled events outside the pools in the same units, or None.
     """
-    known = np.union1d(pools.reference, pools.background)
-    is_signal = np.ones(len(points), dtype=bool)
-    is_signal[known] = False
-    mean, scale = _standardisation(points, pools.weights, np.flatnonzero(~is_signal))
+    is_background = np.ones(len(points), dtype=bool)
+    is_background[pools.signal] = False
+    mean, scale = mean_and_scale(np.asarray(points)[is_background], pools.weights[is_background])
     moved = (np.asarray(points, dtype=np.float64) - mean) / scale
     labelled = None if training is None else training.standardised(mean, scale)
     return replace(pools, points=moved, mean=mean, scale=scale, training=labelled)
@@ -156,25 +199,19 @@ def check_disjoint(**ids: NDArray[np.int64]) -> None:
                 )
 
 
-def _standardisation(
-    points: NDArray[np.floating], weights: NDArray[np.float64], background: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    points = np.asarray(points, dtype=np.float64)
-    mean = np.average(points[background], axis=0, weights=weights[background])
-    scale = np.sqrt(np.average((points[background] - mean) ** 2, axis=0, weights=weights[background]))
-    flat = ~(scale > 1e-12 * np.maximum(1.0, np.abs(mean)))
-    if flat.all():
-        raise UserError("every axis of the embedding is constant over the background; the encoder has collapsed")
-    if flat.any():
-        axes = ", ".join(map(str, np.flatnonzero(flat)))
-        warnings.warn(f"axes {axes} of the embedding are constant over the background", UserWarning, stacklevel=2)
-        scale = np.where(flat, 1.0, scale)
-    return mean, scale
+def equal_weights(weights: NDArray[np.float64]) -> bool:
+    """Whether all events are equally likely. Raises UserError where a weight is not positive."""
+    if (weights <= 0).any():
+        raise UserError("event weights must be positive; remove events of weight zero or below")
+    return bool(np.all(weights == weights[0]))
 
 
-def _check_sizes(n_background: int, n_ref: int, n_data: int) -> None:
+def _check_sizes(n_background: int, n_ref: int, n_data: int, equal: bool) -> None:
     if n_ref < 1 or n_data < 1:
         raise UserError(f"toys.n_ref={n_ref} and toys.n_data={n_data} must both be at least 1")
+    # Drawn with replacement, more events may be asked for than there are.
+    if not equal and n_background >= 2:
+        return
     if n_ref + n_data > n_background:
         ref, data = fitting_sizes(n_background)
         fit = f"toys.n_ref={ref} toys.n_data={data} would fit" if ref + data < n_background else "add events"
@@ -184,7 +221,15 @@ def _check_sizes(n_background: int, n_ref: int, n_data: int) -> None:
         )
 
 
-def _probability(weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    if (weights <= 0).any():
-        raise UserError("event weights must be positive; remove events of weight zero or below")
-    return None if np.all(weights == weights[0]) else weights / weights.sum()
+def _warn_of_shared_events(weights: NDArray[np.float64], n_data: int, n_ref: int, equal: bool) -> None:
+    there = len(weights) - n_ref if equal else weights.sum() ** 2 / (weights**2).sum()
+    shared = n_data / there
+    if shared > SHARED_FRACTION_WARNING:
+        effective = "" if equal else f" (as many as {there:.0f} of equal weight)"
+        warnings.warn(
+            f"|D|={n_data} is {shared:.0%} of the background events left for it{effective}: toys share many events and "
+            f"the null's spread is too small by about {1 - np.sqrt(max(0.0, 1 - shared)):.0%}; lower toys.n_data or "
+            "add events",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
 from autoscidact.files import content_hash
+from autoscidact.toys.drawing import background_source, draw, draw_disjoint
 from autoscidact.toys.pools import Pools
+
+OBSERVED = 2**62
+"""The index that stands for the observed data, where toys have theirs."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class ToyDefinition:
         n_ref: |R|. n_data: expected number of background events in D.
         poisson: the size of D fluctuates, as in a counting experiment; otherwise it is fixed.
         seed: of the toys.
+        expected: the expectation that the size fluctuates about, where it is no whole number.
+        variations: `variations_key` of the systematic uncertainties that enter; None leaves the background as it is.
     """
 
     pools: str
@@ -27,11 +33,18 @@ class ToyDefinition:
     resample_reference: bool
     poisson: bool
     seed: int
+    expected: float | None = None
+    variations: str | None = None
+
+    @property
+    def mean_size(self) -> float:
+        """Expected number of background events in D."""
+        return float(self.n_data if self.expected is None else self.expected)
 
     @property
     def key(self) -> str:
         """Hash that names these toys."""
-        return content_hash(vars(self), length=32)
+        return content_hash({name: value for name, value in vars(self).items() if value is not None}, length=32)
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,9 @@ def draw_toys(pools: Pools, definition: ToyDefinition, f_s: float, indices: Sequ
 
     N_S = f_s |D| signal events are added to the |D| background events (Sec. 5 of AutoSciDACT).
     Events are drawn without replacement; from pools with unequal weights, with replacement
-    and in proportion to weight.
+    and in proportion to weight. With variations every toy is drawn from a background of its own: each source of
+    uncertainty is off by a standard normal number of its standard deviations (the prior-predictive null of
+    Cousins and Highland 1992), so that a shift within what was declared is no discovery; R stays nominal.
 
     Raises:
         UserError: f_s out of range, or more signal than the pool holds.
@@ -94,15 +109,18 @@ def draw_toys(pools: Pools, definition: ToyDefinition, f_s: float, indices: Sequ
     reference, data, n_signal = [], [], []
     for index in indices:
         rng = np.random.default_rng(toy_seed(definition, f_s, index))
-        n_background = int(rng.poisson(definition.n_data)) if definition.poisson else definition.n_data
-        n_s = int(rng.poisson(f_s * definition.n_data)) if definition.poisson else round(f_s * definition.n_data)
+        source = background_source(rng, pools, definition.variations is not None)
+        mean = definition.mean_size * source.growth
+        n_background = int(rng.poisson(mean)) if definition.poisson else definition.n_data
+        wanted = f_s * definition.mean_size
+        n_s = int(rng.poisson(wanted)) if definition.poisson else round(wanted)
         if definition.resample_reference:
-            r, d = _draw_disjoint(rng, pools, definition.n_ref, n_background)
+            r, d = draw_disjoint(rng, pools, source, definition.n_ref, n_background)
             reference.append(r)
         else:
-            d = _draw(rng, pools, pools.background, n_background)
+            d = draw(rng, source.rows, source.weights, n_background)
         n_signal.append(n_s)
-        data.append(np.concatenate([d, _draw(rng, pools, pools.signal, n_s)]))
+        data.append(np.concatenate([d, draw(rng, pools.signal, pools.weights[pools.signal], n_s)]))
     return ToyBatch(
         reference=np.stack(reference) if reference else pools.reference[None, :],
         data=tuple(data),
@@ -110,6 +128,23 @@ def draw_toys(pools: Pools, definition: ToyDefinition, f_s: float, indices: Sequ
         index=np.asarray(indices, dtype=np.int64),
         expected=float(definition.n_data),
         f_s=f_s,
+    )
+
+
+def observed_toy(pools: Pools, definition: ToyDefinition) -> ToyBatch:
+    """The observed data as a batch of one toy, compared with R as every toy is: the fixed one, or one more draw."""
+    reference = pools.reference
+    if definition.resample_reference:
+        rng = np.random.default_rng(toy_seed(definition, 0.0, OBSERVED))
+        source = background_source(rng, pools, False)
+        reference, _ = draw_disjoint(rng, pools, source, definition.n_ref, 0)
+    return ToyBatch(
+        reference=reference[None, :],
+        data=(pools.observed,),
+        n_signal=np.zeros(1, dtype=np.int64),
+        index=np.array([OBSERVED], dtype=np.int64),
+        expected=float(definition.n_data),
+        f_s=0.0,
     )
 
 
@@ -122,36 +157,4 @@ def check_signal_fraction(pools: Pools, n_data: int, f_s: float) -> None:
         raise UserError(
             f"f_s={f_s:g} asks for {wanted} signal events a toy, but the pool has {there}; "
             f"with toys.n_data={n_data} f_s can be at most {there / n_data:.3g}"
-        )
-
-
-def _draw(rng: np.random.Generator, pools: Pools, rows: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    if size == 0:
-        return np.empty(0, dtype=np.int64)
-    weights = pools.weights[rows]
-    if np.all(weights == weights[0]):
-        _check_enough(size, len(rows))
-        return rng.choice(rows, size, replace=False)
-    return rng.choice(rows, size, replace=True, p=weights / weights.sum())
-
-
-def _draw_disjoint(
-    rng: np.random.Generator, pools: Pools, n_ref: int, n_background: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    weights = pools.weights[pools.background]
-    if np.all(weights == weights[0]):
-        _check_enough(n_ref + n_background, len(pools.background))
-        rows = rng.choice(pools.background, n_ref + n_background, replace=False)
-        return rows[:n_ref], rows[n_ref:]
-    # Drawn with replacement, R and D must not meet: each gets its own random part of the pool.
-    shuffled = rng.permutation(pools.background)
-    cut = round(len(shuffled) * n_ref / (n_ref + n_background))
-    return _draw(rng, pools, shuffled[:cut], n_ref), _draw(rng, pools, shuffled[cut:], n_background)
-
-
-def _check_enough(wanted: int, there: int) -> None:
-    if wanted > there:
-        raise UserError(
-            f"a toy whose size fluctuates asks for {wanted} events of a pool of {there}; "
-            "lower toys.n_data or f_s, or set toys.poisson=false"
         )

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscidact.errors import UserError
 from autoscidact.toys.pools import Pools
 
 
@@ -15,6 +16,14 @@ def center_count(n_centers: int | Literal["auto"], n_ref: int, n_data: int) -> i
 
 
 def shared_centers(pools: Pools, n_centers: int, seed: int) -> NDArray[np.int64]:
-    """(M,) pool rows of centres, drawn from the reference without replacement."""
+    """(M,) pool rows of centres, drawn from the reference without replacement.
+
+    Raises:
+        UserError: fewer different events in the reference than centres.
+    """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0xCE]))
-    return rng.choice(pools.reference, n_centers, replace=False)
+    # A reference that was drawn by weight holds events more than once; a centre twice would be a singular basis.
+    rows = pools.reference if pools.resampled else np.unique(pools.reference)
+    if n_centers > len(rows):
+        raise UserError(f"nplm.n_centers={n_centers}: the reference holds only {len(rows)} different events")
+    return rng.choice(rows, n_centers, replace=False)
