@@ -23,7 +23,7 @@ from autoscidact.commands.compute import choose_device, use_threads
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, switch
 from autoscidact.commands.dataset import load_dataset
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
-from autoscidact.data.contract import SPLITS
+from autoscidact.data.contract import SPLITS, Dataset
 from autoscidact.data.label_noise import mislabel
 from autoscidact.embedding.checkpoint import check_matches, load
 from autoscidact.embedding.embed import embed_dataset
@@ -58,8 +58,8 @@ def run(cfg: DictConfig) -> Path:
         )
         print(
             f"{dataset.name}: {len(train_split)} training and {len(val_split)} validation events of "
-            f"{len(dataset.events.classes) - 1} background classes, signal {dataset.signal} "
-            + ("IN THE TRAINING (ideal supervised)" if ideal else "held out")
+            f"{len(dataset.events.classes) - (dataset.signal_label >= 0)} background classes, "
+            + _about_signal(dataset, ideal)
         )
         if config["loss"]["name"] == "simclr" and config["loss"]["lambda_ce"] > 0:
             print("simclr needs no labels, but loss.lambda_ce > 0 uses them; loss.lambda_ce=0 is label-free")
@@ -73,7 +73,7 @@ def run(cfg: DictConfig) -> Path:
             trainer=TrainerSettings(**config["trainer"]),
             folder=folder,
             seed=config["seed"],
-            signal=dataset.signal,
+            signal=None if dataset.signal_label < 0 else dataset.signal,
             dataset_name=dataset.name,
             dataset_fingerprint=dataset.fingerprint,
             logger=LoggerSettings(**config["logger"]),
@@ -92,3 +92,9 @@ def run(cfg: DictConfig) -> Path:
         write_text(folder / "run.json", record(json.loads(json.dumps(config)), results))
     print(f"  {checkpoint}\n  {folder / EMBEDDING}")
     return folder
+
+
+def _about_signal(dataset: Dataset, ideal: bool) -> str:
+    if dataset.signal_label < 0:
+        return "no signal class"
+    return f"signal {dataset.signal} " + ("IN THE TRAINING (ideal supervised)" if ideal else "held out")

@@ -15,6 +15,8 @@ from autoscidact.errors import UserError
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+NO_SIGNAL = "none"
+"""`dataset.signal` where no class is held out: a search with background samples only."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ class Dataset:
 
     @cached_property
     def signal_label(self) -> int:
-        """Index of the signal class in `events.classes`."""
+        """Index of the signal class in `events.classes`; -1 where no class is held out."""
         classes = self.events.classes
+        if self.signal == NO_SIGNAL and NO_SIGNAL not in classes:
+            return -1
         if self.signal not in classes:
             near = difflib.get_close_matches(self.signal, classes, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""

@@ -4,7 +4,6 @@ import difflib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from autoscidact.data.checks import check_dataset
 from autoscidact.data.contract import Dataset, Events, Split
 from autoscidact.data.labels import class_name, encode_labels
 from autoscidact.data.splits import stratified_split
-from autoscidact.data.tables import read_table
+from autoscidact.data.tables import plain_column, read_table
 from autoscidact.errors import UserError
 
 
@@ -34,7 +33,7 @@ def load(
     """Events of a CSV, TSV, Parquet, HDF5, NPZ or NPY file; see `read_table` for what each may hold.
 
     Args:
-        signal: the class held out.
+        signal: the class held out; "none" holds out none, for a search without a signal sample.
         split, seed: see `stratified_split`.
         path: the file, relative to the current folder.
         label: column with the class of each event; a column number for a two-dimensional NPY array.
@@ -80,7 +79,7 @@ def load(
         ids=np.arange(len(table), dtype=np.int64) if id_column is None else _ids(table, id_column, file),
         weights=np.ones(len(table)) if weight_column is None else _numbers(table, weight_column, "weight", file),
         feature_names=tuple(feature_columns),
-        observers={column: _plain(table[column]) for column in observer_columns},
+        observers={column: plain_column(table[column]) for column in observer_columns},
     )
     return check_dataset(Dataset(name, events, class_name(signal), stratified_split(labels, split, seed)), str(file))
 
@@ -155,9 +154,3 @@ def _ids(table: pd.DataFrame, column: str, file: Path) -> NDArray[np.int64]:
     if not whole or int(values.max()) > np.iinfo(np.int64).max:
         raise UserError(f"{file}: dataset.id={column}: ids must be whole numbers below 2**63; leave dataset.id out")
     return values.to_numpy(dtype=np.int64)
-
-
-def _plain(column: pd.Series) -> NDArray[Any]:  # type: ignore[type-arg]
-    if _is_number(column):
-        return column.to_numpy()
-    return column.astype(object).map(str).to_numpy(dtype=np.str_)

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +178,19 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind == "U":
         return array.astype(object)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def check_columns(path: str | Path, table: pd.DataFrame, names: Iterable[str]) -> None:
+    """Raises UserError naming the columns that the table lacks, and those it has."""
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        columns = [str(name) for name in table.columns]
+        there = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
+        raise UserError(f"{path}: there are no columns {', '.join(missing)}; there are {there}")
+
+
+def plain_column(column: pd.Series) -> NDArray[Any]:  # type: ignore[type-arg]
+    """A column as an array of numbers, or else of text."""
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
+        return column.to_numpy()
+    return column.astype(object).map(str).to_numpy(dtype=np.str_)

@@ -114,7 +114,7 @@ def check_matches(checkpoint: Checkpoint, dataset: Dataset, dim: int | None = No
             f"{prefix} is of dataset {trained_on.get('name')!r}, not {dataset.name!r}; "
             "give the checkpoint of this dataset, or train one"
         )
-    if checkpoint.signal != dataset.signal:
+    if checkpoint.signal != (None if dataset.signal_label < 0 else dataset.signal):
         raise UserError(
             f"{prefix} held out the class {checkpoint.signal!r}, so {dataset.signal!r} was trained on; "
             f"set dataset.signal={checkpoint.signal}, or train again"

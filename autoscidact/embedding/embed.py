@@ -78,4 +78,5 @@ def _table(
         signal=dataset.signal,
         axes=axes,
         provenance=provenance,
+        observers=events.observers,
     )

@@ -1,7 +1,7 @@
 """The table of embedded events: where the discovery starts, whether the embedding is ours or the user's own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from autoscidact.data.contract import SPLITS
+from autoscidact.data.contract import NO_SIGNAL, SPLITS
 from autoscidact.data.labels import encode_labels
-from autoscidact.data.tables import read_table
+from autoscidact.data.tables import check_columns, plain_column, read_table
 from autoscidact.errors import UserError
 from autoscidact.files import atomic_path
 
 _KEY = b"autoscidact"
 _FORMAT = 1
+_OBSERVER = "observer:"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class EmbeddedEvents:
         signal: the class held out of the training; None if the file does not say.
         axes: d names.
         provenance: how the points were made, as a checkpoint's metadata.
+        observers: name to (n,) quantities kept for people.
     """
 
     points: NDArray[np.float32]
@@ -45,6 +47,7 @@ class EmbeddedEvents:
     signal: str | None
     axes: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    observers: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {len(self.points), len(self.labels), len(self.ids), len(self.weights), len(self.splits)}
@@ -67,13 +70,15 @@ class EmbeddedEvents:
             signal=self.signal,
             axes=self.axes,
             provenance=self.provenance,
+            observers={name: values[index] for name, values in self.observers.items()},
         )
 
 
 def write_embedding(path: str | Path, events: EmbeddedEvents) -> Path:
     """Writes Parquet: `id` int64, `label` string, `split` string, `weight` float64, then one float32 column an axis.
 
-    The file's key-value metadata hold, under `autoscidact`, JSON with `format`, `signal`, `axes` and `provenance`.
+    Observers follow as columns `observer:NAME`. The file's key-value metadata hold, under `autoscidact`, JSON with
+    `format`, `signal`, `axes`, `observers` and `provenance`.
     """
     path = Path(path)
     columns: dict[str, Any] = {
@@ -84,10 +89,13 @@ def write_embedding(path: str | Path, events: EmbeddedEvents) -> Path:
     }
     for i, axis in enumerate(events.axes):
         columns[axis] = pa.array(np.ascontiguousarray(events.points[:, i]), pa.float32())
+    for name, values in events.observers.items():
+        columns[f"{_OBSERVER}{name}"] = pa.array(values.tolist())
     header = {
         "format": _FORMAT,
         "signal": events.signal,
         "axes": list(events.axes),
+        "observers": list(events.observers),
         "provenance": dict(events.provenance),
     }
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True).encode()})
@@ -96,7 +104,9 @@ def write_embedding(path: str | Path, events: EmbeddedEvents) -> Path:
     return path
 
 
-def read_embedding(path: str | Path, label: str | None = None, signal: str | None = None) -> EmbeddedEvents:
+def read_embedding(
+    path: str | Path, label: str | None = None, signal: str | None = None, observers: Sequence[str] = ()
+) -> EmbeddedEvents:
     """Reads embedded events: a file of `write_embedding`, or a user's own in any format that `read_table` knows.
 
     A user's own file has one row an event, a column of labels, optionally the columns `id`, `split` (train, val,
@@ -105,6 +115,7 @@ def read_embedding(path: str | Path, label: str | None = None, signal: str | Non
     Args:
         label: the column of labels, "label" if not given.
         signal: the class to look for; None takes what the file says.
+        observers: columns of a user's own file that are kept for people and are no axes.
 
     Raises:
         UserError: what is wrong with which file and column.
@@ -119,7 +130,7 @@ def read_embedding(path: str | Path, label: str | None = None, signal: str | Non
     if (codes < 0).any():
         raise UserError(f"{path}: {int((codes < 0).sum())} rows have no label in column {label!r}")
     recorded = header.get("signal")
-    if signal is not None and signal not in classes:
+    if signal is not None and signal not in (*classes, NO_SIGNAL):
         raise UserError(f"{path}: signal class {signal!r} is not there; choose from {', '.join(classes)}")
     held_out = not header.get("provenance", {}).get("ideal_supervised")
     if signal is not None and recorded not in (None, signal) and held_out:
@@ -127,7 +138,10 @@ def read_embedding(path: str | Path, label: str | None = None, signal: str | Non
             f"{path}: the embedding was trained with {recorded!r} held out, so {signal!r} is no novelty to it; "
             f"set dataset.signal={recorded}"
         )
-    axes = tuple(header["axes"]) if "axes" in header else _axes(path, table, label)
+    kept = {f"{_OBSERVER}{name}": name for name in header["observers"]} if header.get("observers") else {}
+    kept = kept or {name: name for name in observers}
+    check_columns(path, table, kept)
+    axes = tuple(header["axes"]) if "axes" in header else _axes(path, table, label, observers)
     return EmbeddedEvents(
         points=_numbers(path, table, axes),
         labels=np.array(classes)[codes],
@@ -137,6 +151,7 @@ def read_embedding(path: str | Path, label: str | None = None, signal: str | Non
         signal=signal if signal is not None else recorded,
         axes=axes,
         provenance=header.get("provenance", {"file": str(path)}),
+        observers={name: plain_column(table[column]) for column, name in kept.items()},
     )
 
 
@@ -155,8 +170,8 @@ def _header(path: Path) -> dict[str, Any]:
     return header
 
 
-def _axes(path: Path, table: pd.DataFrame, label: str) -> tuple[str, ...]:
-    others = [name for name in table.columns if name not in (label, "id", "split", "weight")]
+def _axes(path: Path, table: pd.DataFrame, label: str, observers: Sequence[str]) -> tuple[str, ...]:
+    others = [name for name in table.columns if name not in (label, "id", "split", "weight", *observers)]
     axes = tuple(name for name in others if pd.api.types.is_numeric_dtype(table[name]))
     if not axes:
         raise UserError(f"{path}: no numeric column is left for the embedding's axes, only {_names(table)}")
@@ -164,9 +179,7 @@ def _axes(path: Path, table: pd.DataFrame, label: str) -> tuple[str, ...]:
 
 
 def _numbers(path: Path, table: pd.DataFrame, axes: tuple[str, ...]) -> NDArray[np.float32]:
-    missing = [axis for axis in axes if axis not in table]
-    if missing:
-        raise UserError(f"{path}: columns {', '.join(missing)} are missing; embed the events again")
+    check_columns(path, table, axes)
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the next lines report
         points = table[list(axes)].to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
     bad = ~np.isfinite(points)

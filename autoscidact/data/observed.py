@@ -1,0 +1,164 @@
+"""Observed data: events without labels, in the form of a dataset's own."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoscidact.data.contract import Dataset, Events
+from autoscidact.data.tables import check_columns, plain_column, read_table
+from autoscidact.errors import UserError
+
+OBSERVED = "observed"
+"""Class name of observed events."""
+
+UNITS_FACTOR = 100.0
+"""Features whose spread differs by more than this in the observed data are in other units."""
+
+
+def observed_table(
+    path: str | Path, feature_names: Sequence[str], observers: Sequence[str] = (), id: str | None = None
+) -> Events:
+    """Observed events of a table in any format that `read_table` knows; other columns are ignored, labels too.
+
+    Args:
+        feature_names: columns that the encoder sees. observers: columns kept for people, where the file has them.
+        id: column of unique whole numbers; by default the row's number from 0.
+
+    Raises:
+        UserError: what is wrong with which file and column.
+    """
+    path = Path(path).expanduser()
+    table = read_table(path)
+    check_columns(path, table, feature_names)
+    text = [name for name in feature_names if not pd.api.types.is_numeric_dtype(table[name])]
+    if text:
+        raise UserError(f"{path}: column {text[0]!r} is not numeric and cannot be a feature")
+    with np.errstate(over="ignore"):
+        features = table[list(feature_names)].to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
+    ids = np.arange(len(table), dtype=np.int64)
+    if id is not None:
+        check_columns(path, table, [id])
+        if not pd.api.types.is_integer_dtype(table[id]) or table[id].isna().any():
+            raise UserError(f"{path}: dataset.id={id}: ids must be whole numbers")
+        ids = table[id].to_numpy(dtype=np.int64)
+    kept = {name: plain_column(table[name]) for name in observers if name in table.columns}
+    return observed_events(features, ids, kept, tuple(feature_names))
+
+
+def observed_array(path: str | Path, shape: tuple[int, ...]) -> Events:
+    """Observed images or series: an NPY file of (n, *shape), never unpickled.
+
+    Raises:
+        UserError: the file cannot be read, or holds events of another shape.
+    """
+    path = Path(path).expanduser()
+    if path.suffix != ".npy":
+        raise UserError(f"{path}: events without named features come as an NPY array of shape (n, {shape})")
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: cannot be read ({str(error)[:200]})") from error
+    if values.shape[1:] != shape or values.dtype.kind not in "fiu":
+        raise UserError(f"{path}: holds {values.dtype} of shape {values.shape}; events have shape (n, {shape})")
+    return observed_events(values.astype(np.float32), np.arange(len(values), dtype=np.int64), {}, ())
+
+
+def observed_events(
+    features: NDArray[np.float32],
+    ids: NDArray[np.int64],
+    observers: dict[str, NDArray[np.generic]],
+    feature_names: tuple[str, ...],
+) -> Events:
+    """Events of the one class "observed", each of weight 1."""
+    n = len(features)
+    return Events(features, np.zeros(n, np.int64), (OBSERVED,), ids, np.ones(n), feature_names, observers)
+
+
+def check_observed(observed: Events, dataset: Dataset, source: str) -> Events:
+    """Returns the observed events unchanged, or says in one line why they cannot be tested.
+
+    Raises:
+        UserError: no events, NaN, an id twice, features on another scale than the dataset's (other units), or events
+            that the dataset holds as well: the encoder has seen them, or the reference holds them.
+    """
+    if len(observed) == 0:
+        raise UserError(f"{source}: there are no events to test; look at the selection and at the file")
+    if observed.features.shape[1:] != dataset.events.features.shape[1:]:
+        raise UserError(
+            f"{source}: events have shape {observed.features.shape[1:]}, dataset {dataset.name} has "
+            f"{dataset.events.features.shape[1:]}"
+        )
+    flat = observed.features.reshape(len(observed), -1)
+    names = observed.feature_names or tuple(f"value {k}" for k in range(flat.shape[1]))
+    bad = ~np.isfinite(flat)
+    if bad.any():
+        shown = ", ".join(names[k] for k in np.flatnonzero(bad.any(axis=0))[:5])
+        rows = np.flatnonzero(bad.any(axis=1))
+        raise UserError(
+            f"{source}: NaN or infinite values in {shown}, in {len(rows)} events, the first is event {rows[0] + 1}; "
+            "leave those events out"
+        )
+    unique, counts = np.unique(observed.ids, return_counts=True)
+    if (counts > 1).any():
+        raise UserError(
+            f"{source}: {int((counts - 1).sum())} events repeat an id, the first is {unique[counts > 1][0]}; "
+            "an event that is there twice looks like an excess: keep one of each"
+        )
+    _check_units(flat, dataset, names, source)
+    _check_unseen(flat, dataset, source)
+    return observed
+
+
+def _check_units(flat: NDArray[np.float32], dataset: Dataset, names: tuple[str, ...], source: str) -> None:
+    background = dataset.subset("train", "background").features
+    if len(flat) < 10 or len(background) < 10:
+        return
+    here, there = _spread(flat), _spread(background.reshape(len(background), -1))
+    varying = (here > 0) & (there > 0)
+    ratio = np.where(varying, here / np.where(varying, there, 1), 1.0)
+    off = (ratio > UNITS_FACTOR) | (ratio < 1 / UNITS_FACTOR)
+    if varying.any() and off.sum() * 2 > varying.sum():
+        k = int(np.flatnonzero(off)[0])
+        raise UserError(
+            f"{source}: {int(off.sum())} of {len(names)} features spread {np.median(ratio[off]):.3g} times as wide as "
+            f"in dataset {dataset.name} (the first is {names[k]}): the file is in other units; convert it"
+        )
+
+
+def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    low, high = np.quantile(values.astype(np.float64), [0.16, 0.84], axis=0)
+    return np.asarray(high - low)
+
+
+def _check_unseen(flat: NDArray[np.float32], dataset: Dataset, source: str) -> None:
+    known = dataset.events.features.reshape(len(dataset.events), -1)
+    here, there = _keys(flat), _keys(known)
+    seen = np.isin(here, there)
+    # Rows of few values coincide by chance, as letters drawn on a grid do: not a leak, and not to be refused.
+    by_chance = 1 - len(np.unique(there)) / len(there)
+    if seen.mean() > max(0.0, 2 * by_chance):
+        trained = int((dataset.split[np.isin(there, here)] < 2).sum())
+        where = f"{trained} of them in its training and validation splits" if trained else "all in its test split"
+        raise UserError(
+            f"{source}: {int(seen.sum())} of {len(flat)} observed events are in dataset {dataset.name}, {where}; "
+            "observed data must be events that neither the encoder nor the reference holds"
+        )
+    repeats = len(here) - len(np.unique(here))
+    if repeats > 2 * by_chance * len(here):
+        warnings.warn(
+            f"{source}: {repeats} observed events have the same features as another one; an event that is there "
+            "twice looks like an excess",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _keys(values: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """(n, k) to (n,) hashes of the rows."""
+    # Minus zero equals zero, but not byte by byte.
+    table = pd.DataFrame(np.asarray(values, dtype=np.float32) + np.float32(0))
+    return np.asarray(pd.util.hash_pandas_object(table, index=False), dtype=np.uint64)
