@@ -14,6 +14,7 @@ from autoscidact.statistics.mahalanobis import Mahalanobis
 from autoscidact.statistics.mmd import MMD
 from autoscidact.statistics.nplm.statistic import NPLM
 from autoscidact.statistics.nplm.widths import FixedWidths, QuantileWidths
+from autoscidact.statistics.observer_fit import ObserverFit
 from autoscidact.statistics.one_class_svm import OneClassSVM
 from autoscidact.statistics.resources import Resources
 from autoscidact.statistics.supervised import Supervised
@@ -37,6 +38,7 @@ STATISTICS: dict[str, Callable[[], Statistic]] = {
     "supervised": Supervised,
     "one-class svm": OneClassSVM,
     "c2st": C2ST,
+    "observer fit": lambda: ObserverFit("sum"),
 }
 # Half of the events that c2st looks at only train, so that it sees less than the others.
 VISIBLE_FRACTION = {"c2st": 0.6}
@@ -58,7 +60,7 @@ def pools(resampled: bool = False) -> Pools:
     points, classes = events(np.random.default_rng(0), 2000, 200)
     known, known_classes = events(np.random.default_rng(1), 900, 300)
     training = LabelledPoints(known, known_classes == 3, np.ones(len(known)))
-    return build_pools(
+    pool = build_pools(
         points,
         np.arange(len(points)),
         np.ones(len(points)),
@@ -70,6 +72,7 @@ def pools(resampled: bool = False) -> Pools:
         labels=CLASSES[classes],
         training=training,
     )
+    return replace(pool, observers={"sum": points.sum(axis=1)})
 
 
 def prepared(name: str, pool: Pools) -> Statistic:
