@@ -14,7 +14,7 @@ MOST_TESTS = 3
 
 
 @figure_style()
-def draw_observation(panels: Sequence[TestPanel], score: ObserverScore | None = None, ranks: int = 5) -> "Figure":
+def draw_observation(panels: Sequence[TestPanel], score: ObserverScore | None = None, ranks: int = 3) -> "Figure":
     """Draws up to three tests and, last, an observer against the score: Fig. 15 (a)-(d) of AutoSciDACT.
 
     Args:

@@ -19,6 +19,9 @@ EXPECTED, EXPECTED_TEXT, OBSERVED = "#E69F00", "#8A5A00", "#B00020"
 
 NULL, SIGNAL, VARIED, MEASURED = "null toys", "toys with signal", "null toys with variations", "observed"
 
+MUCH = 0.03
+"""Share of toys with signal beyond a panel that is worth a word: 2 % always are."""
+
 
 @dataclass(frozen=True)
 class TestPanel:
@@ -76,7 +79,7 @@ def draw_panel(axes: "Axes", panel: TestPanel) -> None:
     if panel.signal is not None:
         axes.hist(panel.signal, weights=_share(panel.signal), color=EXPECTED, lw=1.8, label=SIGNAL, **steps)
         far = float(np.mean(panel.signal > bins[-1]))
-        if far >= 0.005:
+        if far >= MUCH:
             beyond.append((f"{100 * far:.0f} % of signal toys $\\rightarrow$", EXPECTED_TEXT))
     if bins[0] <= panel.observed <= bins[-1]:
         axes.axvline(panel.observed, color=OBSERVED, lw=2.0, label=MEASURED)

@@ -22,12 +22,17 @@ PALE, DEEP = "#DCE9F5", "#2F7FBF"
 LINES = ("--", "-.", ":")
 CONTOURS = (0.95, 0.68)
 FEWEST_FOR_CONTOURS = 20
-AROUND = tuple(
-    (0.055 * radius * np.cos(angle), 0.065 * radius * np.sin(angle))
-    for radius in (1.0, 1.7, 2.4)
-    for angle in np.pi * np.arange(8) / 4
+AROUND = np.array(
+    [
+        (radius * np.cos(angle), radius * np.sin(angle))
+        for radius in (0.17, 0.28, 0.4)
+        for angle in np.pi * np.arange(8) / 4
+    ]
 )
-"""Where a number may stand around its point, in fractions of the axes, nearest first."""
+"""Where a number may stand around its point, in inches, nearest first."""
+
+CLEAR = 0.14
+"""Inches between the middle of a number and what else there is."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +125,17 @@ def _contours(axes: "Axes", signal: Cloud, edges: Sequence[NDArray[np.float64]])
 def _number(axes: "Axes", observed: Cloud, ranks: int) -> None:
     """Writes the rank beside the highest-ranked events, each at the nearest place that is free."""
     known = np.isfinite(observed[0]) & np.isfinite(observed[1])
+    inches = _inches(axes)
     points = axes.transAxes.inverted().transform(axes.transData.transform(np.column_stack(observed)))
     taken = list(points[known])
     order = np.argsort(-np.where(np.isnan(observed[1]), -np.inf, observed[1]), kind="stable")
     for rank, row in enumerate(order[:ranks], start=1):
         if not known[row]:
             continue
-        places = points[row] + np.array(AROUND)
+        places = points[row] + AROUND / inches
         inside = ((places > 0.03) & (places < 0.97)).all(axis=1)
-        clear = np.linalg.norm(places[:, None] - np.array(taken), axis=2).min(axis=1)
-        free = np.flatnonzero(inside & (clear > 0.045))
+        clear = np.linalg.norm((places[:, None] - np.array(taken)) * inches, axis=2).min(axis=1)
+        free = np.flatnonzero(inside & (clear > CLEAR))
         place = places[free[0] if len(free) else np.argmax(np.where(inside, clear, -1.0))]
         taken.append(place)
         axes.annotate(
@@ -137,3 +143,12 @@ def _number(axes: "Axes", observed: Cloud, ranks: int) -> None:
             ha="center", va="center", fontsize=9, fontweight="bold", color=OBSERVED,
             arrowprops={"arrowstyle": "-", "lw": 0.6, "color": OBSERVED, "shrinkA": 0, "shrinkB": 2},
         )  # fmt: skip
+
+
+def _inches(axes: "Axes") -> NDArray[np.float64]:
+    """Width and height that the axes will about have: the layout is settled only when the figure is saved."""
+    place = axes.get_subplotspec()
+    assert axes.figure is not None
+    width, height = axes.figure.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
+    lines, columns = place.get_gridspec().get_geometry() if place is not None else (1, 1)
+    return np.array([width / columns - 0.6, 0.55 * height / lines])
