@@ -19,7 +19,7 @@ class Rate:
 
     Attributes:
         level: Z. nominal: the p that belongs to it.
-        attainable: the largest p at or below `nominal` that the calibration can give; 0 where it cannot reach the level.
+        attainable: the largest p at or below `nominal` that the calibration can give; 0 where there is none.
         k, n: pseudo-observations with p <= nominal, and all of them. rate: k / n.
         low, high: 95 % Clopper-Pearson interval of the rate.
     """

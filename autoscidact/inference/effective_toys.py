@@ -38,12 +38,12 @@ class EffectiveToys:
 
 
 def effective_toys(n_toys: int, n_data: int, weights: NDArray[np.float64]) -> EffectiveToys:
-    r"""For toys of n events, drawn without replacement from a pool of N, compared with one fixed R.
+    """For toys of n events, drawn without replacement from a pool of N, compared with one fixed R.
 
     Exact for a t that is a mean over the toy's events of any function g with variance s^2 in the population. Given the
-    pool, a toy's t varies by (1 - n/N) s^2/n about the pool's own mean, which varies by s^2/N from pool to pool: together
-    s^2/n, of which the part n/N is common to all toys of the pool. So n/N is the correlation between two toys (and
-    the part of its events that a toy shares with another), and the average of K toys varies by
+    pool, a toy's t varies by (1 - n/N) s^2/n about the pool's own mean, which varies by s^2/N from pool to pool:
+    together s^2/n, of which the part n/N is common to all toys of the pool. So n/N is the correlation between two toys
+    (and the part of its events that a toy shares with another), and the average of K toys varies by
 
         (s^2/n) [n/N + (1 - n/N)/K],
 

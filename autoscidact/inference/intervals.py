@@ -8,7 +8,7 @@ from scipy.special import betaincinv
 def binomial_interval(
     k: ArrayLike, n: ArrayLike, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Central interval of Clopper and Pearson (1934) for the rate behind k of n; it covers at least as often as it says.
+    """Central interval of Clopper and Pearson (1934) for the rate behind k of n; never covers too rarely.
 
     Args:
         k, n: counts, any shapes that broadcast, 0 <= k <= n and n >= 1.

@@ -10,9 +10,10 @@ from autoscidact.errors import UserError
 from autoscidact.inference.combine import RULES
 from autoscidact.inference.intervals import binomial_interval
 from autoscidact.inference.null import AsymptoticNull, ChiSquareNull, NormalNull, fit_asymptotic
-from autoscidact.inference.pvalues import z_from_p
+from autoscidact.inference.pareto_tail import GeneralisedParetoTail
+from autoscidact.inference.pvalues import z_from_log_p
 from autoscidact.inference.significance import Significance, significances
-from autoscidact.inference.tail import GeneralisedParetoTail, fit_tail
+from autoscidact.inference.tail import fit_tail
 from autoscidact.statistics.contract import AsymptoticLaw
 
 NAN = float("nan")
@@ -29,8 +30,8 @@ class ObservedSignificance:
 
     Empirical: (1 + k) / (1 + n), k of n null toys at or above the observation, with the 95 % Clopper-Pearson interval
     of the rate behind k; Z is a bound past the last toy. Asymptotic: the statistic's law fitted to the null toys, to be
-    read with `asymptotic_ks_p`. Tail: the generalised Pareto tail of the null with its 95 % interval, fitted to `n_tail`
-    toys and to be read with `tail_fit_p`; `z_tail_high` infinite means that the toys give Z no upper limit.
+    read with `asymptotic_ks_p`. Tail: the generalised Pareto tail of the null with its 95 % interval, fitted to
+    `n_tail` toys and to be read with `tail_fit_p`; `z_tail_high` infinite means that the toys give Z no upper limit.
     Expected: empirical Z of the median toy with signal at fraction `f_s`, and of the 16 % and 84 % toys.
     NaN: not defined for this variant, or no such toys.
     """
@@ -78,8 +79,8 @@ def observed_significances(
     """All rows of one statistic: each variant and, if these are kernel widths, every combination.
 
     Combinations are the rules of `combine`, whose p are empirical, and `max_z`: the largest asymptotic Z over the
-    widths, calibrated on the null toys' own largest Z, so that the look-elsewhere effect is paid. As that is a number it
-    has a tail, and with it a combined claim past the toys' reach.
+    widths, calibrated on the null toys' own largest Z, so that the look-elsewhere effect is paid. As that is a number
+    it has a tail, and with it a combined claim past the toys' reach.
 
     A null toy whose fit failed (NaN) is above everything, a signal toy whose fit failed below everything.
 
@@ -133,10 +134,11 @@ def _row(
 ) -> ObservedSignificance:
     low, high = binomial_interval(round(seen.p_empirical * (1 + seen.n_null)) - 1, seen.n_null)
     own_law = seen.variant != MAX_Z
-    p_tail = p_low = p_high = NAN
+    log_tail = np.full(3, NAN)
     if tail is not None:
-        p_tail = float(tail.p(seen.t_median))
-        p_low, p_high = (float(end) for end in tail.interval(seen.t_median))
+        log_tail = np.array([tail.log_p(seen.t_median), *tail.log_interval(seen.t_median)])
+    p_tail, p_tail_low, p_tail_high = np.exp(log_tail).tolist()
+    z_tail, z_tail_high, z_tail_low = z_from_log_p(log_tail).tolist()
     return ObservedSignificance(
         statistic=seen.statistic,
         variant=seen.variant,
@@ -154,11 +156,11 @@ def _row(
         asymptotic_law=seen.asymptotic_law if own_law else "-",
         asymptotic_ks_p=seen.asymptotic_ks_p if own_law else NAN,
         p_tail=p_tail,
-        p_tail_low=p_low,
-        p_tail_high=p_high,
-        z_tail=float(z_from_p(p_tail)),
-        z_tail_low=float(z_from_p(p_high)),
-        z_tail_high=float(z_from_p(p_low)),
+        p_tail_low=p_tail_low,
+        p_tail_high=p_tail_high,
+        z_tail=z_tail,
+        z_tail_low=z_tail_low,
+        z_tail_high=z_tail_high,
         n_tail=0 if tail is None else tail.n_exceedances,
         tail_fit_p=NAN if tail is None else tail.fit_p,
         f_s=f_s if expected else NAN,

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 Array = NDArray[np.float64]
 
 SHAPES = (-0.5, 1.0)
-"""Shapes considered. Below -1/2 maximum likelihood loses its usual properties (Smith 1985), above 1 there is no mean."""
+"""Shapes considered. Below -1/2 maximum likelihood loses its properties (Smith 1985), above 1 there is no mean."""
 
 _STEP = 0.02
 _BISECTIONS = 45
@@ -43,7 +43,16 @@ def log_survival(excess: Array, scale: Array, shape: Array) -> Array:
     safe = np.where(exponential, 1.0, shape)
     base = safe * excess / scale
     inside = np.where(base > -1, base, 0.0)
-    return np.where(exponential, -excess / scale, np.where(base > -1, -np.log1p(inside) / safe, -np.inf))
+    power = np.where(base > -1, -np.log1p(inside) / safe, -np.inf)
+    return np.asarray(np.where(exponential, -excess / scale, power))
+
+
+def excess_at(log_p: ArrayLike, scale: Array, shape: Array) -> Array:
+    """The inverse of `log_survival`: x where log S(x) = log_p."""
+    exponential = np.abs(shape) < 1e-9
+    safe = np.where(exponential, 1.0, shape)
+    ratio = -np.asarray(log_p)
+    return np.asarray(scale * np.where(exponential, ratio, np.expm1(safe * ratio) / safe))
 
 
 def best_scales(excess: Array, shapes: Array) -> Array:
