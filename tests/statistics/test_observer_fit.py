@@ -249,7 +249,9 @@ def test_definition_names_the_values_and_the_bins() -> None:
         prepared(replace(pool, observers={"m4l": mass})).definition,
     ]
     assert all(a != b for i, a in enumerate(definitions) for b in definitions[i + 1 :])
-    assert prepared(pool).definition == definitions[0]
+    mass = pool.observers["m4l"].copy()
+    mass[pool.observed] = 0.0
+    assert prepared(replace(pool, observers={"m4l": mass})).definition == definitions[0]
     assert prepared(pool).plan == "m4l of 1000 signal events in 28 bins"
 
 
