@@ -121,7 +121,7 @@ def panel_bins(panel: TestPanel) -> list[float]:
 
 
 def _words_above(axes: "Axes", panel: TestPanel) -> None:
-    lines = [(panel.measured, OBSERVED, 9.5), (panel.expected, EXPECTED_TEXT, 9.5), (panel.title, BLACK, 10.5)]
+    lines = [(panel.measured, OBSERVED, 9.3), (panel.expected, EXPECTED_TEXT, 9.3), (panel.title, BLACK, 10.5)]
     shown = [line for line in lines if line[0]]
     for place, (words, color, size) in enumerate(shown):
         axes.annotate(

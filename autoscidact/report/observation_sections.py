@@ -1,19 +1,18 @@
 """What the report of an observation says, section by section."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from autoscidact.report.document import Block, Figure, Figures, Section, Table, Text
 from autoscidact.report.observation_content import ControlRegion, Observation
 from autoscidact.report.observation_tables import calibration_table, ranked_table, readable_excess, significance_table
-from autoscidact.report.observation_words import comparisons, headline_row
+from autoscidact.report.observation_words import comparisons, empirical_words, first_choice, headline_row
 
 DESCRIBED = 0.05
 """A control region with a smaller p is not described by R."""
 
 SHIFTED = (
-    "The reference does not describe it, and where no signal is expected that is the simulation's fault; the same "
-    "fault may lie behind the result above:"
+    "The reference does not describe it. Where no signal is expected that is the reference's fault, and the same fault "
+    "may lie behind the result above"
 )
 
 
@@ -27,17 +26,22 @@ def observation_sections(
     """
     table = observation.table
     beside = calibration_table(table)
+    tests = [significance_table(first_choice(table))]
+    if beside is not None:
+        tests += [beside, significance_table(table, "significance-all", folded=True)]
     sections: list[tuple[str, str, Sequence[Block]]] = [
         ("Result", "result", [Text(_setting(observation)), *map(Text, comparisons(table)), _overview(observation)]),
         ("Warnings", "warnings", _listed(observation.warnings)),
-        ("Significance", "tests", [significance_table(table), *([beside] if beside else [])]),
+        ("Significance", "tests", tests),
         ("Which events", "events", _events(observation, scores)),
         ("Data and reference", "data", _marginals(marginals)),
         ("Control region", "control", _control(observation.control)),
         ("Limits", "limits", _listed(observation.limits)),
         ("Provenance", "provenance", _provenance(observation.provenance)),
     ]
-    return [Section(title, anchor, 2, blocks) for title, anchor, blocks in sections if blocks]
+    return [
+        Section(title, anchor, 2 if anchor == "result" else 3, blocks) for title, anchor, blocks in sections if blocks
+    ]
 
 
 def _setting(observation: Observation) -> str:
@@ -45,8 +49,8 @@ def _setting(observation: Observation) -> str:
     selection = f" Selection: {observation.selection.rstrip('.')}." if observation.selection else ""
     return (
         f"Compared: |D| = {observed} observed events of {observation.observed}, where {expected:.4g} are expected, "
-        f"with a reference of |R| = {observation.n_ref} events, each counted {expected / observation.n_ref:.3g} times."
-        f"{selection} Seed {observation.seed}."
+        f"with a reference of |R| = {observation.n_ref} events, each for {expected / observation.n_ref:.3g} "
+        f"expected ones.{selection} Seed {observation.seed}."
     )
 
 
@@ -102,18 +106,14 @@ def _marginals(shown: Sequence[str]) -> list[Block]:
 def _control(control: ControlRegion | None) -> list[Block]:
     if control is None:
         return []
-    p = headline_row(control.table)["p_empirical"]
-    if math.isnan(p):
-        found = "There is no result: the fit failed."
-    elif p < DESCRIBED:
-        found = f"{SHIFTED} p = {p:.2g}."
-    else:
-        found = f"The reference describes it: p = {p:.2g}."
-    setting = (
-        f"The same test where no signal is expected: {control.selection.rstrip('.')}; {control.n_observed} observed "
-        f"events, {control.n_expected:.4g} expected. {found}"
-    )
-    return [Text(setting), significance_table(control.table, "control-significance")]
+    row = headline_row(control.table)
+    verdict = SHIFTED if row["p_empirical"] < DESCRIBED else "The reference describes it"
+    return [
+        Text(
+            f"The same test where no signal is expected: {control.selection.rstrip('.')}; {control.n_observed} "
+            f"observed events, {control.n_expected:.4g} expected. {verdict}: {empirical_words(row)}."
+        )
+    ]
 
 
 def _listed(sentences: Sequence[str]) -> list[Block]:

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
 from autoscidact.report.document import Table
-from autoscidact.report.observation_words import CALIBRATIONS, Row, has_expected, records, spoken
+from autoscidact.report.observation_words import Row, has_expected, records, spoken
 from autoscidact.report.ranked_events import ID, NO_TEST, RANK, RATIO, SCORE
 
 P = (
@@ -27,11 +28,11 @@ RANKING = (
 MOST_RANKED = 20
 
 
-def significance_table(table: pd.DataFrame, name: str = "significance") -> Table:
+def significance_table(table: pd.DataFrame, name: str = "significance", folded: bool = False) -> Table:
     """Every row of observation.csv: p, Z, tail, expectation; columns that no row fills are left out.
 
     Args:
-        table: observation.csv. name: of the table, unique in its document.
+        table: observation.csv. name: of the table, unique in its document. folded: as of `Table`.
     """
     cells: dict[str, Callable[[Row], str]] = {
         "test": lambda row: spoken(row["statistic"]),
@@ -54,7 +55,7 @@ def significance_table(table: pd.DataFrame, name: str = "significance") -> Table
     caption += [EXPECTED] if "Z expected [68 %]" in shown else []
     caption += [WIDTHS] if table["width"].notna().any() else []
     rows = [list(row) for row in zip(*(columns[title] for title in shown), strict=True)]
-    return Table(name, " ".join(caption), shown, rows, heads=len(heads))
+    return Table(name, " ".join(caption), shown, rows, heads=len(heads), folded=folded)
 
 
 def calibration_table(table: pd.DataFrame) -> Table | None:
@@ -63,15 +64,13 @@ def calibration_table(table: pd.DataFrame) -> Table | None:
     Args:
         table: observation.csv.
     """
-    kinds = [kind for kind in CALIBRATIONS if kind in set(table["calibration"])]
-    kinds += [kind for kind in table["calibration"].unique() if kind not in kinds]
+    kinds = list(table["calibration"].unique())
     if len(kinds) < 2:
         return None
     tests: dict[tuple[str, str], dict[str, str]] = {}
     for row in records(table):
-        p = _p(row)
-        cell = f"{p} (Z {_z(row)})" if p else "no result"
-        tests.setdefault((spoken(row["statistic"]), _variant(row)), {})[row["calibration"]] = cell
+        cells = tests.setdefault((spoken(row["statistic"]), _variant(row)), {})
+        cells[row["calibration"]] = f"{_p(row)} (Z {_z(row)})"
     rows = [[*test, *(cells.get(kind, "") for kind in kinds)] for test, cells in tests.items()]
     caption = (
         "The same observed data under every calibration: p and Z. Between toys and toys+variations lies the price of "
@@ -94,10 +93,12 @@ def ranked_table(
     others = (RANK, ID, RATIO)
     observers = [name for name in ranked.columns if name not in others and not name.startswith(SCORE)]
     shown = [RANK, "event", *((titles or {}).get(column, column) for column in observers), "f", "density ratio"]
+    numbers = ranked[observers].select_dtypes("number").columns
+    styles = {name: ".0f" if (ranked[name].dropna() % 1 == 0).all() else "#.5g" for name in numbers}
     rows = []
     for row in records(ranked.head(most)):
-        kept = [plain(row[column]) for column in (RANK, ID, *observers)]
-        rows.append([*kept, number(row[score], ".3f"), number(row[RATIO], ".3g")])
+        kept = [_plain(row[column], styles.get(column, "")) for column in (RANK, ID, *observers)]
+        rows.append([*kept, number(row[score], ".3f"), number(row[RATIO], "#.3g")])
     caption = RANKING.format(best=best, shown=len(rows), all=len(ranked))
     return Table("ranked", caption, shown, rows, heads=2)
 
@@ -108,7 +109,7 @@ def readable_excess(excess: pd.DataFrame) -> Table:
     Args:
         excess: as `excess_table` gives it.
     """
-    titles = ["R above", "threshold on f", "expected", "observed", "excess", "observed / expected"]
+    titles = ["share of R", "threshold on f", "expected", "observed", "excess", "observed / expected"]
     rows = [
         [
             f"{100 * row['fraction']:g} %",
@@ -130,14 +131,11 @@ def number(value: float, style: str) -> str:
 
 def between(low: float, high: float) -> str:
     """An interval behind its value; nothing for NaN."""
-    return "" if math.isnan(low) or math.isnan(high) else f" [{low:.2g}, {high:.2g}]"
+    return "" if math.isnan(low) or math.isnan(high) else f" [{low:.2g},{high:.2g}]"
 
 
-def plain(value: object) -> str:
-    """A table's value as it is, whole numbers without decimals, others to five digits; nothing for NaN."""
-    if isinstance(value, float):
-        return number(value, ".0f" if value.is_integer() else ".5g")
-    return str(value)
+def _plain(value: Any, style: str) -> str:
+    return number(value, style) if style else str(value)
 
 
 def _p(row: Row) -> str:
@@ -157,12 +155,12 @@ def _expected(row: Row) -> str:
     if not has_expected(row):
         return ""
     bound = "> " if row["z_expected_is_bound"] else ""
-    return f"{bound}{row['z_expected']:.2f} [{row['z_expected_q16']:.2f}, {row['z_expected_q84']:.2f}]"
+    return f"{bound}{row['z_expected']:.2f} [{row['z_expected_q16']:.2f},{row['z_expected_q84']:.2f}]"
 
 
 def _variant(row: Row) -> str:
     words = spoken(row["variant"])
-    return words if math.isnan(row["width"]) else f"{words} (σ = {row['width']:.3g})"
+    return words if math.isnan(row["width"]) else f"{words} (σ={row['width']:.3g})"
 
 
 def _several(table: pd.DataFrame, column: str) -> bool:

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from autoscidact.inference.combine import RULES
+from autoscidact.inference.observation import MAX_Z
 
 Row = Mapping[str, Any]
 """A row of observation.csv by column."""
@@ -15,7 +16,6 @@ Row = Mapping[str, Any]
 CALIBRATIONS = ("toys+variations", "toys", "permutation")
 """What a claim rests on, first choice first: declared variations of the reference belong to it."""
 
-MAX_Z = "max_z"
 WHOLE = ("min_p", "average_p", MAX_Z)
 """Variants that stand for all kernel widths together, with the look-elsewhere effect paid; first choice first."""
 
@@ -52,17 +52,15 @@ def headline(table: pd.DataFrame, signal: str = "") -> str:
         signal: what the injected toys hold, such as "a standard-model Higgs boson"; "" for the signal sample.
     """
     row = headline_row(table)
-    if math.isnan(row["p_empirical"]):
-        return "There is no result: the fit to the observed data failed, so it has no p-value."
     tail = _tail_row(table, row) if row["z_empirical_is_bound"] else None
     z = max(row["z_empirical"], tail["z_tail_low"]) if tail else row["z_empirical"]
     verdict = next(words for least, words in VERDICTS if z >= least)
-    parts = [f"{verdict}: {_empirical_words(row)}"]
+    combined = "combined " if row["variant"] in (*RULES, MAX_Z) else ""
+    parts = [f"{verdict}: {combined}{empirical_words(row)}"]
     if tail:
         parts.append(
             f"the tail fitted to the null toys' {spoken(tail['variant'])}, an extrapolation, gives "
-            f"p = {tail['p_tail']:.2g} and Z = {tail['z_tail']:.2f} (95 % interval of Z: "
-            f"{interval(tail['z_tail_low'], tail['z_tail_high'], '.2f')})"
+            f"p = {tail['p_tail']:.2g} and Z = {tail['z_tail']:.2f} (95 % interval of Z: {_tail_interval(tail)})"
         )
     if has_expected(row):
         more = "more than " if row["z_expected_is_bound"] else ""
@@ -77,23 +75,19 @@ def comparisons(table: pd.DataFrame) -> Iterator[str]:
     """The headline's p under every other calibration that was run, in a sentence each."""
     row = headline_row(table)
     said = {
-        "toys": "Without the declared variations, from statistical fluctuations alone",
+        "toys": "Without the declared variations, statistical fluctuations alone",
         "toys+variations": "With the declared variations of the reference",
-        "permutation": "From permutations of the events of R and D, without the simulation's toys",
+        "permutation": "Calibrated by permuting the events of R and D, without toys",
     }
     for other in records(table):
         same = (other["statistic"], other["variant"]) == (row["statistic"], row["variant"])
-        if same and other["calibration"] != row["calibration"] and not math.isnan(other["p_empirical"]):
+        if same and other["calibration"] != row["calibration"]:
             lead = said.get(other["calibration"], f"With calibration {other['calibration']}")
-            if other["calibration"] == "toys" and row["calibration"] != "toys+variations":
-                lead = "From toys"
-            yield f"{lead}, it is {_empirical_words(other)}."
+            yield f"{lead}: {empirical_words(other)}."
 
 
 def measured_text(row: Row) -> str:
     """Observed p and Z, short enough for a figure's panel."""
-    if math.isnan(row["p_empirical"]):
-        return "observed: the fit failed"
     sign, more = ("≤", ">") if row["z_empirical_is_bound"] else ("=", "=")
     return f"observed p {sign} {row['p_empirical']:.2g}" + _short_z(row["z_empirical"], more)
 
@@ -121,23 +115,36 @@ def spoken(name: str) -> str:
     return {MAX_Z: "largest Z", "nplm": "NPLM"}.get(name, name.replace("_", " "))
 
 
+def first_choice(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a test and variant: that of the calibration which a claim rests on."""
+    turn = [_turn(CALIBRATIONS, name) for name in table["calibration"]]
+    tests = table.assign(turn=turn).groupby(["statistic", "variant"], sort=False)["turn"]
+    return table[tests.transform("min") == turn]
+
+
 def records(table: pd.DataFrame) -> list[Row]:
-    """Rows of observation.csv as mappings."""
+    """Rows of a table as mappings."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _empirical_words(row: Row) -> str:
+def empirical_words(row: Row) -> str:
+    """Empirical p and Z with what they come from."""
     toys = {
         "toys+variations": "null toys that hold the declared variations",
         "permutation": "permutations",
     }.get(row["calibration"], "null toys")
-    combined = "combined " if row["variant"] in (*RULES, MAX_Z) else ""
     p, z, n_null = row["p_empirical"], row["z_empirical"], int(row["n_null"])
     if row["z_empirical_is_bound"]:
-        return f"{combined}p <= {p:.2g} (Z > {z:.2f}), which is as far as {n_null} {toys} reach"
+        return f"p <= {p:.2g} (Z > {z:.2f}), which is as far as {n_null} {toys} reach"
     number = f"Z = {z:.2f}" if math.isfinite(z) else "below every one"
     low, high = row["p_empirical_low"], row["p_empirical_high"]
-    return f"{combined}p = {p:.2g} ({number}; 95 % interval of p: {interval(low, high)}) from {n_null} {toys}"
+    return f"p = {p:.2g} ({number}; 95 % interval of p: {interval(low, high)}) from {n_null} {toys}"
+
+
+def _tail_interval(row: Row) -> str:
+    if math.isinf(row["z_tail_high"]):
+        return f"from {row['z_tail_low']:.2f}, without upper end"
+    return interval(row["z_tail_low"], row["z_tail_high"], ".2f")
 
 
 def _short_z(z: float, sign: str) -> str:

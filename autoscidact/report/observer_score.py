@@ -88,7 +88,11 @@ def draw_score(axes: "Axes", shown: ObserverScore, ranks: int = 5) -> None:
     axes.set_ylim(edges[1][0], edges[1][-1])
     axes.locator_params(axis="both", nbins=5)
     axes.set_xlabel(shown.label, fontsize=10, parse_math=False)
-    axes.set_ylabel(shown.score, fontsize=10, parse_math=False)
+    # Beside the axis it would take the room that neighbouring panels' words need.
+    axes.annotate(
+        shown.score, (0, 1), xycoords="axes fraction", xytext=(-12, 4), textcoords="offset points", fontsize=10,
+        ha="left", va="bottom", parse_math=False,
+    )  # fmt: skip
     _number(axes, shown.observed, ranks)
 
 
