@@ -1,1 +1,6 @@
 """Four leptons in CMS open data: the search for the Higgs boson (AutoSciDACT, App. E)."""
+
+from autoscidact.data.fourlepton.dataset import load, observed, published
+from autoscidact.data.fourlepton.prepare import prepare
+
+__all__ = ["load", "observed", "prepare", "published"]

@@ -71,7 +71,7 @@ class Leptons:
     def channel(self) -> NDArray[np.str_]:
         """(n,) "4mu", "4e", "2e2mu", or "other" for three of a kind."""
         muons = (self.kind == MUON).sum(axis=1)
-        return np.array(["4e", "other", "2e2mu", "other", "4mu"])[muons]
+        return np.asarray(np.array(["4e", "other", "2e2mu", "other", "4mu"])[muons])
 
     @cached_property
     def _z_masses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -112,10 +112,7 @@ def ordered(
 def concatenate(parts: Sequence[Leptons]) -> Leptons:
     """All events of several samples, in their order."""
     return Leptons(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("p4", "kind", "charge", "run", "event")
-        )
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("p4", "kind", "charge", "run", "event"))
     )
 
 

@@ -66,17 +66,13 @@ def cuts(
     mass, m_z1, m_z2, pt = leptons.m4l, leptons.m_z1, leptons.m_z2, leptons.pt
     return {
         "four leptons": np.ones(len(leptons), dtype=bool),
-        "charges add up to 0": leptons.charge.sum(axis=1) == 0,
-        "two pairs of one flavour and opposite charge": ~np.isnan(m_z1),
-        f"muons pT > {MUON_PT:g}, |eta| < {MUON_ETA}; electrons pT > {ELECTRON_PT:g}, |eta| < {ELECTRON_ETA}": (
-            in_acceptance(leptons).all(axis=1)
-        ),
-        f"leading pT > {leading_pt[0]:g}, next > {leading_pt[1]:g}": (
-            (pt[:, 0] > leading_pt[0]) & (pt[:, 1] > leading_pt[1])
-        ),
-        f"{z1[0]:g} < mZ1 < {z1[1]:g}": (m_z1 > z1[0]) & (m_z1 < z1[1]),
-        f"{z2[0]:g} < mZ2 < {z2[1]:g}": (m_z2 > z2[0]) & (m_z2 < z2[1]),
-        f"{m4l[0]:g} < m4l < {m4l[1]:g}": (mass > m4l[0]) & (mass < m4l[1]),
+        "charge 0": leptons.charge.sum(axis=1) == 0,
+        "two pairs": ~np.isnan(m_z1),
+        "acceptance": in_acceptance(leptons).all(axis=1),
+        "leading pT": (pt[:, 0] > leading_pt[0]) & (pt[:, 1] > leading_pt[1]),
+        "mZ1": (m_z1 > z1[0]) & (m_z1 < z1[1]),
+        "mZ2": (m_z2 > z2[0]) & (m_z2 < z2[1]),
+        "m4l": (mass > m4l[0]) & (mass < m4l[1]),
     }
 
 
