@@ -17,12 +17,9 @@ Examples:
 
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +27,7 @@ from rich.table import Table
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder
 from autoscidact.commands.dataset import dataset_name
+from autoscidact.commands.evaluation import IDEAL, prepared, run_fractions
 from autoscidact.commands.events import embedded_events, ideal_events
 from autoscidact.commands.pseudo_experiments import (
     check_fractions,
@@ -38,13 +36,9 @@ from autoscidact.commands.pseudo_experiments import (
     same_pools,
     signal_fractions,
 )
-from autoscidact.errors import UserError
 from autoscidact.files import write_text
-from autoscidact.inference.engine import one_thread_each, run_toys
 from autoscidact.inference.permutation import Permuted, Permutes
 from autoscidact.inference.significance import Significance, permutation_significances, significances
-from autoscidact.inference.store import ToyStore
-from autoscidact.progress import progress
 from autoscidact.provenance import record
 from autoscidact.report.figures import draw_z_against_fraction
 from autoscidact.report.gather import gather
@@ -53,12 +47,8 @@ from autoscidact.report.scan import draw_asymptotic, draw_empirical
 from autoscidact.report.style import save
 from autoscidact.report.tables import overview, write_csv, write_markdown, z_score_table
 from autoscidact.report.toys import write_toys
-from autoscidact.statistics.contract import Statistic
 from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
-from autoscidact.toys.sampler import ToyDefinition
-
-IDEAL = "ideal_supervised"
 
 
 def run(cfg: DictConfig) -> Path:
@@ -80,7 +70,11 @@ def run(cfg: DictConfig) -> Path:
     values: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
     definitions: dict[str, dict[str, object]] = {}
     print(f"device {device}, {workers} worker{'s' if workers > 1 else ''}; |R|={n_ref}, |D|={n_data}")
-    for name, statistic, seen in prepared(cfg, config, pools, definition, resources, device):
+
+    def seen_by(name: str) -> Pools:
+        return same_pools(pools, ideal_events(cfg, config, device)) if name == IDEAL else pools
+
+    for name, statistic, seen in prepared(cfg, config, seen_by, definition, resources):
         null, signal = run_fractions(
             statistic, seen, definition, fractions, toys["n_null"], toys["n_signal"], config["outputs"], workers
         )
@@ -128,65 +122,6 @@ def run(cfg: DictConfig) -> Path:
         save(draw_asymptotic(gathered), folder / "all_tests_asymptotic.png")
     show(table, folder)
     return folder
-
-
-def prepared(
-    cfg: DictConfig, config: dict[str, Any], pools: Pools, definition: ToyDefinition, resources: Resources, device: str
-) -> Iterator[tuple[str, Statistic, Pools]]:
-    """Every chosen statistic, ready to evaluate, with the pools as it sees them.
-
-    Raises:
-        UserError: the events do not allow a statistic, and it is none of `optional_statistics`.
-    """
-    for name in config["statistic"]:
-        statistic: Statistic = instantiate(cfg.statistic[name], _convert_="all")
-        try:
-            seen = same_pools(pools, ideal_events(cfg, config, device)) if name == IDEAL else pools
-            with one_thread_each():
-                statistic.prepare(seen, definition.n_ref, definition.n_data, config["seed"], resources)
-        except UserError as error:
-            if name not in config["optional_statistics"]:
-                raise
-            print(f"{name}: left out; {error}")
-            continue
-        print(f"{name}: {statistic.plan}")
-        yield name, statistic, seen
-
-
-def run_fractions(
-    statistic: Statistic,
-    pools: Pools,
-    definition: ToyDefinition,
-    fractions: list[float],
-    n_null: int,
-    n_signal: int,
-    outputs: str,
-    workers: int,
-) -> tuple[NDArray[Any], dict[float, NDArray[Any]]]:
-    """t of the null toys and of the toys at each fraction; resumes what an earlier run has done."""
-    # Toys at f_s = 0 that are asked for as a point of the scan come after those that calibrate it.
-    counts = {f_s: n_signal for f_s in fractions if f_s > 0} | {0.0: n_null + n_signal * (0.0 in fractions)}
-    key = {"toys": definition.key, **statistic.definition}
-    with ToyStore(Path(outputs) / "toys", key, statistic.variants) as store:
-        done = {f_s: n - len(store.missing(f_s, range(n))) for f_s, n in counts.items()}
-        if sum(done.values()):
-            print(f"{statistic.name}: {sum(done.values())} of {sum(counts.values())} toys are done already")
-        values = {}
-        with progress(f"{statistic.name} toys", sum(counts.values()), done=sum(done.values())) as bar:
-            for f_s in sorted(counts):
-                values[f_s] = run_toys(
-                    statistic,
-                    pools,
-                    definition,
-                    f_s,
-                    counts[f_s],
-                    store,
-                    batch_size=statistic.batch_size,
-                    workers=workers,
-                    advance=bar.advance,
-                )
-    null = values[0.0][:n_null]
-    return null, {f_s: values[f_s] if f_s > 0 else values[0.0][n_null:] for f_s in fractions}
 
 
 def show(table: Any, folder: Path) -> None:

@@ -16,8 +16,13 @@ from autoscidact.embedding.table import EmbeddedEvents, read_embedding
 from autoscidact.errors import UserError
 
 
-def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:
+def embedded_events(
+    cfg: DictConfig, config: Mapping[str, Any], device: str, needs_signal: bool = True
+) -> EmbeddedEvents:
     """The embedded events that the configuration asks for.
+
+    Args:
+        needs_signal: there must be signal events among those to test with.
 
     Raises:
         UserError: no training of this configuration yet (says the command that makes one), a checkpoint
@@ -37,7 +42,7 @@ def embedded_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> 
     source = config["embedding"] or config["checkpoint"] or training_folder(config)
     test = events.labels[events.splits == "test"]
     for kind, count in (("background", (test != events.signal).sum()), ("signal", (test == events.signal).sum())):
-        if count == 0:
+        if count == 0 and (kind == "background" or needs_signal):
             raise UserError(f"{source}: there are no {kind} events (signal {events.signal!r}) in the test split")
     return events
 
@@ -47,7 +52,12 @@ def _read_or_embed(cfg: DictConfig, config: Mapping[str, Any], device: str) -> E
         return unembedded(load_dataset(cfg))
     if config["embedding"] is not None:
         dataset = config["dataset"]
-        events = read_embedding(config["embedding"], label=dataset.get("label"), signal=dataset.get("signal"))
+        events = read_embedding(
+            config["embedding"],
+            label=dataset.get("label"),
+            signal=dataset.get("signal"),
+            observers=dataset.get("observers") or (),
+        )
         if events.signal is None:
             known = ", ".join(sorted(set(events.labels.tolist()))[:30])
             raise UserError(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoscidact.commands.configuration import as_list, switch, whole_number
 from autoscidact.embedding.table import EmbeddedEvents
@@ -29,7 +30,8 @@ def pools_of(events: EmbeddedEvents, toys: Mapping[str, Any], seed: int) -> tupl
     is_signal = pool.labels == events.signal
     fit_ref, fit_data = fitting_sizes(int((~is_signal).sum()))
     n_ref = fit_ref if toys["n_ref"] == "auto" else toys["n_ref"]
-    n_data = fit_data if toys["n_data"] == "auto" else toys["n_data"]
+    expected = expected_size(pool, toys["n_data"], fit_data)
+    n_data = max(1, round(expected))
     resample = toys["resample_reference"]
     pools = build_pools(
         pool.points,
@@ -42,8 +44,30 @@ def pools_of(events: EmbeddedEvents, toys: Mapping[str, Any], seed: int) -> tupl
         seed,
         labels=pool.labels,
         training=labelled_points(events),
+        observers=numeric(pool.observers),
     )
-    return pools, ToyDefinition(pools.fingerprint, n_ref, n_data, resample, toys["poisson"], seed)
+    exact = None if expected == n_data else expected
+    return pools, ToyDefinition(pools.fingerprint, n_ref, n_data, resample, toys["poisson"], seed, exact)
+
+
+def expected_size(pool: EmbeddedEvents, n_data: int | float | str, fitting: int) -> float:
+    """Expected |D|: a number as it is, what fits the pool for "auto", for "weights" their sum over the background."""
+    if n_data == "auto":
+        return fitting
+    if n_data != "weights":
+        return float(n_data)
+    total = float(pool.weights[pool.labels != pool.signal].sum())
+    if total < 0.5:
+        raise UserError(
+            f"toys.n_data=weights: the weights of the background add up to {total:.3g}, so no event is expected; "
+            "weights must be expected numbers of events for that, or give toys.n_data a number"
+        )
+    return total
+
+
+def numeric(observers: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float64]]:
+    """The observers that are numbers, as float64."""
+    return {name: values.astype(np.float64) for name, values in observers.items() if values.dtype.kind in "biuf"}
 
 
 def same_pools(pools: Pools, events: EmbeddedEvents) -> Pools:
@@ -68,7 +92,8 @@ def checked_toys(toys: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the toys, with numbers and switches that are some. Raises UserError naming the key."""
     checked = dict(toys)
     for name, least in (("n_ref", 1), ("n_data", 1), ("n_null", 2), ("n_signal", 1), ("n_permutations", 0)):
-        if not (toys[name] == "auto" and name in ("n_ref", "n_data")):
+        automatic = {"n_ref": ("auto",), "n_data": ("auto", "weights")}.get(name, ())
+        if toys[name] not in automatic:
             checked[name] = whole_number(f"toys.{name}", toys[name], least)
     for name in ("resample_reference", "poisson"):
         checked[name] = switch(f"toys.{name}", toys[name])

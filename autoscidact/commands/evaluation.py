@@ -1,0 +1,87 @@
+"""From statistics and pools to the t of toys: what `discover` and `observe` share."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+from autoscidact.errors import UserError
+from autoscidact.inference.engine import one_thread_each, run_toys
+from autoscidact.inference.store import ToyStore
+from autoscidact.progress import progress
+from autoscidact.statistics.contract import Statistic
+from autoscidact.statistics.resources import Resources
+from autoscidact.toys.pools import Pools
+from autoscidact.toys.sampler import ToyDefinition
+
+IDEAL = "ideal_supervised"
+"""The statistic that works on an embedding with the signal in its training."""
+
+
+def prepared(
+    cfg: DictConfig,
+    config: Mapping[str, Any],
+    seen_by: Callable[[str], Pools],
+    definition: ToyDefinition,
+    resources: Resources,
+) -> Iterator[tuple[str, Statistic, Pools]]:
+    """Every chosen statistic, ready to evaluate, with the pools as it sees them.
+
+    Args:
+        seen_by: the pools in the embedding that the statistic of this name works on.
+
+    Raises:
+        UserError: the events do not allow a statistic, and it is none of `optional_statistics`.
+    """
+    for name in config["statistic"]:
+        statistic: Statistic = instantiate(cfg.statistic[name], _convert_="all")
+        try:
+            seen = seen_by(name)
+            with one_thread_each():
+                statistic.prepare(seen, definition.n_ref, definition.n_data, config["seed"], resources)
+        except UserError as error:
+            if name not in config["optional_statistics"]:
+                raise
+            print(f"{name}: left out; {error}")
+            continue
+        print(f"{name}: {statistic.plan}")
+        yield name, statistic, seen
+
+
+def run_fractions(
+    statistic: Statistic,
+    pools: Pools,
+    definition: ToyDefinition,
+    fractions: list[float],
+    n_null: int,
+    n_signal: int,
+    outputs: str,
+    workers: int,
+) -> tuple[NDArray[Any], dict[float, NDArray[Any]]]:
+    """t of the null toys and of the toys at each fraction; resumes what an earlier run has done."""
+    # Toys at f_s = 0 that are asked for as a point of the scan come after those that calibrate it.
+    counts = {f_s: n_signal for f_s in fractions if f_s > 0} | {0.0: n_null + n_signal * (0.0 in fractions)}
+    key = {"toys": definition.key, **statistic.definition}
+    with ToyStore(Path(outputs) / "toys", key, statistic.variants) as store:
+        done = {f_s: n - len(store.missing(f_s, range(n))) for f_s, n in counts.items()}
+        if sum(done.values()):
+            print(f"{statistic.name}: {sum(done.values())} of {sum(counts.values())} toys are done already")
+        values = {}
+        with progress(f"{statistic.name} toys", sum(counts.values()), done=sum(done.values())) as bar:
+            for f_s in sorted(counts):
+                values[f_s] = run_toys(
+                    statistic,
+                    pools,
+                    definition,
+                    f_s,
+                    counts[f_s],
+                    store,
+                    batch_size=statistic.batch_size,
+                    workers=workers,
+                    advance=bar.advance,
+                )
+    null = values[0.0][:n_null]
+    return null, {f_s: values[f_s] if f_s > 0 else values[0.0][n_null:] for f_s in fractions}

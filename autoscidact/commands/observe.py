@@ -1,0 +1,183 @@
+"""Compare observed data with the background: which p, which Z, and which events say so.
+
+The encoder is that of `train` with the same dataset. Null toys are drawn as the observed data were: of the same size,
+or of sizes that fluctuate about the expected one. The report names every p: empirical with its binomial interval,
+asymptotic, and beyond the reach of the toys that of a fitted tail.
+
+Examples:
+    autoscidact observe dataset=fourlepton observed=preselected_data_2012.csv
+    autoscidact observe dataset=custom dataset.path=mc.csv dataset.label=kind dataset.signal=none observed=data.csv
+    autoscidact observe dataset=digits observed=new.npy calibration=[toys,permutation]
+    autoscidact observe embedding=mc.csv dataset.label=kind dataset.signal=none observed=data.csv
+    autoscidact observe dataset=fourlepton observed=FILE 'control={m4l: [[110,118],[130,180]]}'
+    autoscidact observe dataset=fourlepton observed=FILE 'systematics={rate: {scale: 0.2}}'
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from autoscidact.commands.compute import choose_device, memory_budget, worker_count
+from autoscidact.commands.configuration import as_list, plain, random_seed, record_yaml, run_folder
+from autoscidact.commands.dataset import dataset_name
+from autoscidact.commands.events import embedded_events
+from autoscidact.commands.observation_report import write_report
+from autoscidact.commands.observed_region import Task, Tested, test_region
+from autoscidact.commands.observed_sample import Sample, read_sample
+from autoscidact.commands.pseudo_experiments import checked_toys, expected_size
+from autoscidact.commands.regions import in_region, region
+from autoscidact.commands.systematics import sample_files
+from autoscidact.embedding.table import EmbeddedEvents
+from autoscidact.errors import UserError
+from autoscidact.files import array_hash, atomic_path, write_text
+from autoscidact.provenance import record
+from autoscidact.statistics.resources import Resources
+
+CALIBRATIONS = ("toys", "permutation")
+MIN_CONTROL = 10
+"""Observed events below which a control region says nothing."""
+
+
+def run(cfg: DictConfig) -> Path:
+    """Tests the observed data, writes observation.csv, events.csv and the report, and returns the run's folder."""
+    config = plain(cfg)
+    config["seed"] = random_seed(config)
+    toys = checked_toys(config["toys"])
+    device = choose_device(config["device"])
+    workers = worker_count(config["threads"], device)
+    resources = Resources(device, workers, memory_budget(toys["memory"]))
+    selection, outside = region("select", config["select"]), region("control", config["control"])
+    systematics = _mapping("systematics", config["systematics"])
+    events = embedded_events(cfg, config, device, needs_signal=False)
+    sample = read_sample(cfg, config, events, config["observed"], "observed")
+    others = {
+        key: read_sample(cfg, config, events, file, f"systematics.{key.replace(' ', '.')}_file")
+        for key, file in sample_files(systematics).items()
+    }
+
+    def task(ranges: Mapping[str, list[tuple[float, float]]], statistics: tuple[str, ...]) -> Task:
+        chosen, data = _inside(events, ranges), _sample_inside(sample, ranges)
+        if not len(data.events):
+            raise UserError(f"{sample.source}: no observed event lies in {_words(ranges)}")
+        sized, f_s = _sizes(config, toys, chosen, len(data.events))
+        return Task(
+            events=chosen,
+            sample=data,
+            alternatives={key: _sample_inside(other, ranges) for key, other in others.items()},
+            toys=sized,
+            f_s=f_s,
+            calibrations=_calibrations(config["calibration"]),
+            systematics=systematics,
+            statistics=statistics,
+        )
+
+    names = tuple(config["statistic"])
+    main = task(selection, names)
+    print(
+        f"{len(main.sample.events)} observed events of {sample.source}, {main.toys['n_data']:.4g} expected; "
+        f"device {device}, {workers} worker{'s' if workers > 1 else ''}"
+    )
+    found = test_region(cfg, config, main, resources, device, workers)
+    control = None
+    if outside:
+        beside = task({**selection, **outside}, names[:1])
+        if len(beside.sample.events) < MIN_CONTROL:
+            raise UserError(
+                f"control: only {len(beside.sample.events)} observed events lie in {_words(outside)}; "
+                f"a control region needs at least {MIN_CONTROL}"
+            )
+        print(f"control region: {len(beside.sample.events)} events, {beside.toys['n_data']:.4g} expected")
+        control = beside, test_region(cfg, config, beside, resources, device, workers)
+
+    folder = _folder(config, main, found, control)
+    results = {
+        "observed": {"file": str(sample.source), "events": len(main.sample.events)},
+        "expected": main.toys["n_data"],
+        "pools": found.pools.fingerprint,
+        "definitions": found.definitions,
+        "embedding": events.provenance,
+        "resources": vars(resources),
+    }
+    with atomic_path(folder / "observation.csv") as temporary:
+        found.table.to_csv(temporary, index=False)
+    write_text(folder / "config.yaml", record_yaml(cfg))
+    write_text(folder / "run.json", record(config, results))
+    write_report(folder, cfg, config, main, found, control, _words({**selection}), _words(outside))
+    return folder
+
+
+def _sizes(
+    config: Mapping[str, Any], toys: Mapping[str, Any], events: EmbeddedEvents, n_observed: int
+) -> tuple[dict[str, Any], float | None]:
+    """Settings of toys whose size is that of the observation or fluctuates about the expected one; f_s to expect."""
+    pool = events.take(events.splits == "test")
+    wanted = config["expected"]
+    by_weight = wanted == "weights" or (wanted == "auto" and toys["n_data"] == "weights")
+    if by_weight:
+        expected, poisson = expected_size(pool, "weights", 0), True
+    elif wanted in ("auto", "observed"):
+        expected, poisson = float(n_observed), False
+    elif isinstance(wanted, int | float) and not isinstance(wanted, bool) and 0 < wanted < np.inf:
+        expected, poisson = float(wanted), True
+    else:
+        raise UserError(f"expected={wanted}: give auto, weights, observed, or a number of events above 0")
+    f_s = config["f_s"]
+    if f_s == "auto":
+        signal = float(pool.weights[pool.labels == events.signal].sum())
+        f_s = signal / expected if by_weight and signal > 0 else None
+    elif f_s is not None:
+        fractions = as_list(f_s)
+        if len(fractions) != 1 or not isinstance(fractions[0], int | float) or not 0 < fractions[0] <= 1:
+            raise UserError(f"f_s={f_s}: give auto, null, or one signal fraction to expect, from 0 to 1")
+        f_s = float(fractions[0])
+        if not (pool.labels == events.signal).any():
+            raise UserError(f"f_s={f_s}: there is no signal sample to expect it from; give f_s=null")
+    return {**toys, "n_data": expected, "poisson": poisson}, f_s
+
+
+def _inside(events: EmbeddedEvents, ranges: Mapping[str, list[tuple[float, float]]]) -> EmbeddedEvents:
+    return events.take(in_region(ranges, events.observers, len(events), "the dataset's events"))
+
+
+def _sample_inside(sample: Sample, ranges: Mapping[str, list[tuple[float, float]]]) -> Sample:
+    return sample.take(in_region(ranges, sample.events.observers, len(sample.events), str(sample.source)))
+
+
+def _words(ranges: Mapping[str, list[tuple[float, float]]]) -> str:
+    return " and ".join(
+        f"{name} in " + " or ".join(f"{low:g} to {high:g}" for low, high in pairs) for name, pairs in ranges.items()
+    )
+
+
+def _calibrations(value: Any) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(str(name) for name in as_list(value)))
+    if not wanted or not set(wanted) <= set(CALIBRATIONS):
+        raise UserError(f"calibration={value}: choose toys, permutation, or [toys,permutation]")
+    return wanted
+
+
+def _mapping(key: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UserError(f"{key}={value}: give NAME: {{...}}, as {key}={{rate: {{scale: 0.1}}}}")
+    return dict(value)
+
+
+def _folder(config: Mapping[str, Any], main: Task, found: Tested, control: tuple[Task, Tested] | None) -> Path:
+    key = {
+        "statistic": found.definitions,
+        "seed": config["seed"],
+        "toys": vars(found.definition),
+        "observed": array_hash(main.sample.events.features),
+        "f_s": main.f_s,
+        "calibration": main.calibrations,
+        "systematics": main.systematics,
+        "counts": [main.toys["n_null"], main.toys["n_signal"], main.toys["n_permutations"]],
+        "control": None if control is None else vars(control[1].definition),
+        "candidates": [config["candidates"], config["candidates_in"]],
+    }
+    return run_folder(config["outputs"], "observe", dataset_name(config), key)

@@ -1,0 +1,102 @@
+"""Observed events, and alternative samples, as the test sees them: read, checked, embedded."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+from autoscidact.commands.dataset import TRAINING_KEYS, load_dataset
+from autoscidact.commands.trained import CHECKPOINT, RAW, training_folder
+from autoscidact.data.contract import SPLITS, Dataset, Events
+from autoscidact.data.observed import check_observed, observed_array, observed_table
+from autoscidact.embedding.checkpoint import load
+from autoscidact.embedding.embed import embed
+from autoscidact.embedding.table import EmbeddedEvents
+from autoscidact.errors import UserError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Unlabelled events, read and checked.
+
+    Attributes:
+        events: as the file gives them. source: the file.
+        embedded_already: the features are coordinates of the embedding.
+    """
+
+    events: Events
+    source: Path
+    embedded_already: bool
+
+    def take(self, index: NDArray[np.generic]) -> "Sample":
+        """The events at `index` (integers or a mask)."""
+        return Sample(self.events.take(index), self.source, self.embedded_already)
+
+
+def read_sample(cfg: DictConfig, config: Mapping[str, Any], embedded: EmbeddedEvents, path: str, key: str) -> Sample:
+    """Reads a file of unlabelled events in the form that the dataset's own have.
+
+    The dataset's module reads it where it defines `observed(path, **settings)`; else the file is a table with the
+    columns of the dataset's features (for events without named features an NPY array).
+
+    Args:
+        embedded: the events that it will be compared with. key: what to name in messages.
+
+    Raises:
+        UserError: no file, or events that cannot be tested (see `check_observed`).
+    """
+    file = Path(str(path)).expanduser()
+    if not file.exists():
+        raise UserError(f"{file}: no such file; give an existing one with {key}=FILE")
+    dataset = config["dataset"]
+    if config["embedding"] not in (None, RAW):
+        observers = tuple(embedded.observers)
+        events = observed_table(file, embedded.axes, observers, dataset.get("id"))
+        return Sample(check_observed(events, _as_dataset(embedded), str(file)), file, True)
+    events = read_events(cfg, config, file)
+    return Sample(check_observed(events, load_dataset(cfg), str(file)), file, config["embedding"] == RAW)
+
+
+def read_events(cfg: DictConfig, config: Mapping[str, Any], file: Path) -> Events:
+    """The events of a file as the dataset's module reads observed ones, unchecked.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    dataset = config["dataset"]
+    module = importlib.import_module(str(dataset["_target_"]).rpartition(".")[0])
+    if hasattr(module, "observed"):
+        settings = {name: value for name, value in dataset.items() if name not in ("_target_", "path", *TRAINING_KEYS)}
+        events: Events = module.observed(file, **settings)
+        return events
+    known = load_dataset(cfg).events
+    if known.feature_names:
+        return observed_table(file, known.feature_names, tuple(known.observers), dataset.get("id"))
+    return observed_array(file, known.features.shape[1:])
+
+
+def embed_sample(config: Mapping[str, Any], sample: Sample, device: str) -> NDArray[np.float32]:
+    """(n, d): the events where the training of this configuration puts them."""
+    if sample.embedded_already:
+        return sample.events.features.reshape(len(sample.events), -1)
+    path = Path(config["checkpoint"]) if config["checkpoint"] else training_folder(config) / CHECKPOINT
+    return embed(load(path, trusted=[config["encoder"]["_target_"]]), sample.events.features, device=device)
+
+
+def _as_dataset(embedded: EmbeddedEvents) -> Dataset:
+    classes, labels = np.unique(embedded.labels, return_inverse=True)
+    events = Events(
+        features=embedded.points,
+        labels=labels.astype(np.int64),
+        classes=tuple(classes.tolist()),
+        ids=embedded.ids,
+        weights=embedded.weights,
+        feature_names=embedded.axes,
+    )
+    split = np.array([SPLITS.index(name) for name in embedded.splits], dtype=np.int8)
+    return Dataset(str(embedded.provenance.get("file", "embedding")), events, str(embedded.signal), split)
