@@ -71,13 +71,13 @@ def draw_panel(axes: "Axes", panel: TestPanel) -> None:
     """Draws one test into axes: null (blue), with signal (orange), with variations (dashed), observed (red)."""
     bins = panel_bins(panel)
     steps: dict[str, Any] = {"bins": bins, "histtype": "step"}
-    axes.hist(panel.null, bins, weights=_share(panel.null), color=BLUE, alpha=0.55, lw=0, label=NULL)
+    axes.hist(_finite(panel.null), bins, weights=_share(panel.null), color=BLUE, alpha=0.55, lw=0, label=NULL)
     if panel.varied_null is not None:
         shares = _share(panel.varied_null)
-        axes.hist(panel.varied_null, weights=shares, color=BLACK, ls="--", lw=1.1, label=VARIED, **steps)
+        axes.hist(_finite(panel.varied_null), weights=shares, color=BLACK, ls="--", lw=1.1, label=VARIED, **steps)
     beyond = []
     if panel.signal is not None:
-        axes.hist(panel.signal, weights=_share(panel.signal), color=EXPECTED, lw=1.8, label=SIGNAL, **steps)
+        axes.hist(_finite(panel.signal), weights=_share(panel.signal), color=EXPECTED, lw=1.8, label=SIGNAL, **steps)
         far = float(np.mean(panel.signal > bins[-1]))
         if far >= MUCH:
             beyond.append((f"{100 * far:.0f} % of signal toys $\\rightarrow$", EXPECTED_TEXT))
@@ -135,4 +135,5 @@ def _finite(t: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _share(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.full(len(t), 1 / max(len(t), 1))
+    """Weights of the finite ones."""
+    return np.full(int(np.isfinite(t).sum()), 1 / max(len(t), 1))

@@ -21,7 +21,7 @@ REFERENCE, DATA, INJECTED = "reference", "observed events", "68 and 95 % of sign
 PALE, DEEP = "#DCE9F5", "#2F7FBF"
 LINES = ("--", "-.", ":")
 CONTOURS = (0.95, 0.68)
-FEWEST_FOR_CONTOURS = 20
+FEWEST_FOR_CONTOURS, FINE = 20, 100
 AROUND = np.array(
     [
         (radius * np.cos(angle), radius * np.sin(angle))
@@ -111,18 +111,24 @@ def _edges(reference: NDArray[np.float64], observed: NDArray[np.float64]) -> NDA
 
 
 def _contours(axes: "Axes", signal: Cloud, edges: Sequence[NDArray[np.float64]]) -> None:
-    """Lines around the densest cells that hold 95 % and 68 % of the signal inside the panel."""
+    """Lines of equal density, smoothed by Scott's rule, around 95 % and 68 % of the signal inside the panel."""
+    from scipy.interpolate import RegularGridInterpolator
     from scipy.ndimage import gaussian_filter
 
-    counts = np.histogram2d(*signal, bins=edges)[0]
-    if counts.sum() < FEWEST_FOR_CONTOURS:
+    grid = [np.linspace(edge[0], edge[-1], FINE + 1) for edge in edges]
+    inside = [(grid[axis][0] <= signal[axis]) & (signal[axis] <= grid[axis][-1]) for axis in (0, 1)]
+    events = np.column_stack(signal)[inside[0] & inside[1]]
+    if len(events) < FEWEST_FOR_CONTOURS:
         return
-    density = gaussian_filter(counts, 1.0, mode="constant")
-    ordered = np.sort(density, axis=None)[::-1]
-    held = np.cumsum(ordered) / ordered.sum()
-    levels = sorted({float(ordered[np.searchsorted(held, part)]) for part in CONTOURS})
-    x, y = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
-    axes.contour(x, y, density.T, levels=levels, colors=EXPECTED, linewidths=(1.1, 1.8)[-len(levels) :])
+    counts = np.histogramdd(events, grid)[0]
+    cells = [g[1] - g[0] for g in grid]
+    density = gaussian_filter(counts, events.std(axis=0) * len(events) ** (-1 / 6) / cells, mode="constant")
+    middle = [(g[1:] + g[:-1]) / 2 for g in grid]
+    at_events = RegularGridInterpolator(middle, density, bounds_error=False, fill_value=0.0)(events)
+    levels = np.unique(np.quantile(at_events, [1 - part for part in CONTOURS]))
+    if not 0 < levels[0] <= levels[-1] < density.max():
+        return
+    axes.contour(*middle, density.T, levels=levels, colors=EXPECTED, linewidths=(1.1, 1.8)[-len(levels) :])
     axes.plot([], [], color=EXPECTED, lw=1.8, label=INJECTED)
 
 
