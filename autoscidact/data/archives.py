@@ -58,6 +58,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
 def _unpack_tar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as file:
         members = file.getmembers()
+        _check_end(file, members)
         for member in members:
             _check_path(member.name, archive)
             if member.issym():
@@ -69,6 +70,17 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
             if member.issym() and member.linkname.startswith("/"):
                 raise UserError(f"{archive}: {member.name!r} links to {member.linkname!r}; nothing was written")
         file.extractall(folder, members=members, filter="data")
+
+
+def _check_end(file: tarfile.TarFile, members: list[tarfile.TarInfo]) -> None:
+    """tarfile takes an archive that was cut between two members, or in a compressor's last bytes, for a whole one."""
+    assert file.fileobj is not None
+    blocks = max((m.offset_data + (m.size if m.isfile() else 0) for m in members), default=0)
+    file.fileobj.seek(-(-blocks // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+    if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("no end of the archive")
+    while file.fileobj.read(1 << 20):
+        pass
 
 
 def _check_path(name: str, archive: Path) -> None:
