@@ -128,7 +128,8 @@ class GeneralisedParetoTail:
         rate = k / n
 
         def over_budget(tried: Array) -> Array:
-            return 2 * (k * np.log(rate / tried) + (n - k) * np.log((1 - rate) / (1 - tried))) - pairs.left
+            deviance = 2 * (k * np.log(rate / tried) + (n - k) * np.log((1 - rate) / (1 - tried)))
+            return np.asarray(deviance - pairs.left)
 
         most = np.full_like(pairs.left, rate)
         low = bisect(over_budget, 1e-9 * most, most)
