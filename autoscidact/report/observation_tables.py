@@ -12,8 +12,11 @@ from autoscidact.report.ranked_events import ID, NO_TEST, RANK, RATIO, SCORE
 
 P = (
     "p: (1 + k) / (1 + n), k of n null toys (or permutations) at or above the observed t, with the 95 % interval of "
-    "the true p behind k; <= and >: past all of them, a bound. Z asymptotic: from the law fitted to the null toys, "
-    "with the p-value of that fit in brackets: where it is small, do not quote this Z."
+    "the true p behind k; <= and >: past all of them, a bound."
+)
+LAW = (
+    "Z asymptotic: from the law fitted to the null toys, with the p-value of that fit in brackets: where it is small, "
+    "do not quote this Z."
 )
 TAIL = (
     "Tail: a generalised Pareto law fitted to the largest null toys, an extrapolation beyond them, with the 95 % "
@@ -51,6 +54,7 @@ def significance_table(table: pd.DataFrame, name: str = "significance", folded: 
     heads = [title for title in ("test", "variant", "calibration") if title != "calibration" or _several(table, title)]
     shown = heads + [title for title in list(cells)[3:] if any(columns[title])]
     caption = [f"Every test of the observed data against {_toys(table)}. {P}"]
+    caption += [LAW] if "Z asymptotic" in shown else []
     caption += [TAIL] if "p tail [95 %]" in shown else []
     caption += [EXPECTED] if "Z expected [68 %]" in shown else []
     caption += [WIDTHS] if table["width"].notna().any() else []

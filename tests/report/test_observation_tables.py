@@ -118,6 +118,7 @@ def test_columns_that_nothing_fills_are_left_out() -> None:
     shown = significance_table(pd.DataFrame([row("t", t_observed=1.0)]))
     assert shown.columns == ["test", "variant", "t", "p [95 %]", "Z"]
     assert "Tail" not in shown.caption
+    assert "asymptotic" not in shown.caption
     assert "expected" not in shown.caption
     assert "look-elsewhere" not in shown.caption
 
