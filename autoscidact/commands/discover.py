@@ -13,6 +13,8 @@ Examples:
     autoscidact discover kernel=paper nplm.newton_steps=1
     autoscidact discover embedding=my_events.csv dataset.label=class dataset.signal=new
     autoscidact discover embedding=raw statistic=mahalanobis
+    autoscidact discover dataset=digits calibration=coverage toys.n_null=2000
+    autoscidact discover dataset=digits calibration=[coverage,permutation] toys.n_permutations=999
 """
 
 import math
@@ -20,10 +22,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from autoscidact.commands.calibration import calibrations_of, p_by_toys, permuted
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder
 from autoscidact.commands.dataset import dataset_name
@@ -37,9 +43,11 @@ from autoscidact.commands.pseudo_experiments import (
     signal_fractions,
 )
 from autoscidact.files import write_text
-from autoscidact.inference.permutation import Permuted, Permutes
+from autoscidact.inference.effective_toys import effective_toys, size_warnings
+from autoscidact.inference.engine import one_thread_each
 from autoscidact.inference.significance import Significance, permutation_significances, significances
 from autoscidact.provenance import record
+from autoscidact.report.coverage import coverage_table, draw_uniformity, readable_coverage
 from autoscidact.report.figures import draw_z_against_fraction
 from autoscidact.report.gather import gather
 from autoscidact.report.runs import read_run
@@ -64,11 +72,15 @@ def run(cfg: DictConfig) -> Path:
     n_ref, n_data = definition.n_ref, definition.n_data
     check_fractions(pools, fractions, n_data, toys["poisson"])
 
-    resources = Resources(device, workers, memory_budget(toys["memory"]))
+    calibrations = calibrations_of(config.get("calibration", "toys"))
+    n_pseudo = toys["n_pseudo"] if "coverage" in calibrations else 0
+    resources, outputs = Resources(device, workers, memory_budget(toys["memory"])), config["outputs"]
     fits: dict[str, dict[str, int]] = {}
     rows: list[Significance] = []
     values: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
     definitions: dict[str, dict[str, object]] = {}
+    covered: list[Any] = []
+    uniform: dict[str, dict[str, NDArray[np.float64]]] = {}
     print(f"device {device}, {workers} worker{'s' if workers > 1 else ''}; |R|={n_ref}, |D|={n_data}")
 
     def seen_by(name: str) -> Pools:
@@ -76,8 +88,9 @@ def run(cfg: DictConfig) -> Path:
 
     for name, statistic, seen in prepared(cfg, config, seen_by, definition, resources):
         null, signal = run_fractions(
-            statistic, seen, definition, fractions, toys["n_null"], toys["n_signal"], config["outputs"], workers
+            statistic, seen, definition, fractions, toys["n_null"] + n_pseudo, toys["n_signal"], outputs, workers
         )
+        null, extra = np.split(null, [toys["n_null"]])
         fits[name] = statistic.solver_report()
         if fits[name]:
             print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in fits[name].items()))
@@ -85,10 +98,27 @@ def run(cfg: DictConfig) -> Path:
         rows += significances(name, widths, null, signal, statistic.asymptotic)
         definitions[name] = statistic.definition
         values[name] = (statistic.variants, {"null": null} | {str(f_s): t for f_s, t in signal.items()})
-        if toys["n_permutations"] and isinstance(statistic, Permutes):
-            permuted = Permuted(statistic, toys["n_permutations"])
-            _, p = run_fractions(permuted, seen, definition, fractions, 0, toys["n_signal"], config["outputs"], workers)
-            rows += permutation_significances(permuted.name, widths, p, toys["n_permutations"])
+        at_zero = {"toys": p_by_toys(widths, null, extra)} if len(extra) else {}
+        if len(extra):
+            by_fraction = {0.0: at_zero["toys"]} | {f: p_by_toys(widths, null, t) for f, t in signal.items() if f > 0}
+            covered.append(coverage_table(name, "toys", by_fraction, toys["n_null"], shared=True))
+        relabelled = permuted(cfg, name, statistic, calibrations, toys["n_permutations"])
+        if relabelled is not None:
+            with one_thread_each():
+                relabelled.prepare(seen, n_ref, n_data, config["seed"], resources)
+            at_null, p = run_fractions(
+                relabelled, seen, definition, fractions, len(extra), toys["n_signal"], outputs, workers
+            )
+            n_permutations = relabelled.n_permutations
+            names = widths | {variant: math.nan for variant in relabelled.variants if variant not in widths}
+            rows += permutation_significances(relabelled.name, names, p, n_permutations)
+            if len(extra):
+                at_zero["permutation"] = dict(zip(relabelled.variants, at_null.T, strict=True))
+                by_fraction = {0.0: at_zero["permutation"]} | {
+                    f: dict(zip(relabelled.variants, values.T, strict=True)) for f, values in p.items() if f > 0
+                }
+                covered.append(coverage_table(name, "permutation", by_fraction, n_permutations, shared=False))
+        uniform |= {f"{name} {calibration}": found for calibration, found in at_zero.items()}
 
     dataset = dataset_name(config)
     key = {
@@ -98,6 +128,8 @@ def run(cfg: DictConfig) -> Path:
         "f_s": fractions,
         "counts": [toys["n_null"], toys["n_signal"], toys["n_permutations"]],
     }
+    if calibrations != {"toys"}:
+        key["calibration"] = [*sorted(calibrations), n_pseudo]
     folder = run_folder(config["outputs"], "discover", dataset, key)
     table = z_score_table(rows, dataset, n_ref, n_data)
     header = f"# {dataset}: signal {events.signal}, |R|={n_ref}, |D|={n_data}, {toys['n_null']} null toys"
@@ -107,6 +139,8 @@ def run(cfg: DictConfig) -> Path:
     for name in values:
         figure = folder / f"z_scores_{name}.png"
         draw_z_against_fraction(figure, table[table.statistic == name], f"{name}: {header.removeprefix('# ')}")
+    if covered:
+        write_coverage(folder, pd.concat(covered), uniform)
     write_text(folder / "config.yaml", record_yaml(cfg))
     results = {
         "pools": pools.fingerprint,
@@ -121,7 +155,34 @@ def run(cfg: DictConfig) -> Path:
         save(draw_empirical(gathered), folder / "all_tests_empirical.png")
         save(draw_asymptotic(gathered), folder / "all_tests_asymptotic.png")
     show(table, folder)
+    if covered:
+        show_coverage(
+            pd.concat(covered),
+            size_warnings(n_ref, n_data, effective_toys(toys["n_null"], n_data, pools.weights[pools.background])),
+        )
     return folder
+
+
+def write_coverage(folder: Path, table: pd.DataFrame, uniform: dict[str, dict[str, NDArray[np.float64]]]) -> None:
+    """Writes coverage.csv, coverage.md and a figure of p for each statistic and calibration."""
+    write_csv(folder / "coverage.csv", table)
+    titles, cells = readable_coverage(table)
+    lines = [titles, ["---"] * len(titles), *cells]
+    write_text(folder / "coverage.md", "".join(f"| {' | '.join(line)} |\n" for line in lines))
+    for name, p in uniform.items():
+        save(draw_uniformity(p, name), folder / f"uniformity_{name.replace(' ', '_')}.png")
+
+
+def show_coverage(table: pd.DataFrame, warnings: list[str]) -> None:
+    """Prints false alarms and power, and what is wrong with the sizes of R, D and the pool."""
+    titles, cells = readable_coverage(table)
+    shown = Table(*titles, box=None, header_style="bold", title="type-I error and power", title_justify="left")
+    for row in cells:
+        shown.add_row(*row)
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(shown)
+    for sentence in warnings:
+        console.print(f"warning: {sentence}")
 
 
 def show(table: Any, folder: Path) -> None:

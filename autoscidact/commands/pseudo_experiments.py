@@ -91,7 +91,14 @@ def labelled_points(events: EmbeddedEvents) -> LabelledPoints | None:
 def checked_toys(toys: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the toys, with numbers and switches that are some. Raises UserError naming the key."""
     checked = dict(toys)
-    for name, least in (("n_ref", 1), ("n_data", 1), ("n_null", 2), ("n_signal", 1), ("n_permutations", 0)):
+    for name, least in (
+        ("n_ref", 1),
+        ("n_data", 1),
+        ("n_null", 2),
+        ("n_signal", 1),
+        ("n_permutations", 0),
+        ("n_pseudo", 1),
+    ):
         automatic = {"n_ref": ("auto",), "n_data": ("auto", "weights")}.get(name, ())
         if toys[name] not in automatic:
             checked[name] = whole_number(f"toys.{name}", toys[name], least)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
+from autoscidact.inference.combine import RULES, combined_p
 from autoscidact.inference.pvalues import empirical_p
 from autoscidact.statistics.contract import AsymptoticLaw, Statistic
 from autoscidact.statistics.resources import Resources
@@ -59,13 +60,18 @@ class Permuted:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """Those of the statistic."""
-        return self._statistic.variants
+        """Those of the statistic and, if these are kernel widths, every combination of them."""
+        return (*self._statistic.variants, *self._rules)
 
     @property
     def definition(self) -> dict[str, object]:
         """That of the statistic, and B."""
-        return {**self._statistic.definition, "permutations": self.n_permutations}
+        combined = {"combined": list(self._rules)} if self._rules else {}
+        return {**self._statistic.definition, "permutations": self.n_permutations, **combined}
+
+    @property
+    def _rules(self) -> tuple[str, ...]:
+        return tuple(RULES) if self._statistic.definition.get("widths") and len(self._statistic.variants) > 1 else ()
 
     def prepare(self, pools: Pools, n_ref: int, n_data: int, seed: int, resources: Resources) -> None:
         """Prepares the statistic."""
@@ -84,10 +90,16 @@ class Permuted:
         """
         t = self._statistic.permuted(toys, self.n_permutations)
         own, permuted = t[:, 0], np.where(np.isnan(t[:, 1:]), np.inf, t[:, 1:])
-        p = np.empty_like(own)
+        p = np.empty((len(own), len(self.variants)))
         for place in np.ndindex(*own.shape):
             p[place] = empirical_p(own[place], permuted[place[0], :, place[1]])
-        return np.where(np.isnan(own), np.nan, p)
+        for i, rule in enumerate(self._rules, start=own.shape[1]):
+            for toy, null in enumerate(permuted):
+                p[toy, i] = combined_p(own[toy : toy + 1], null, RULES[rule])[0]
+        failed = np.zeros(p.shape, dtype=bool)
+        failed[:, : own.shape[1]] = np.isnan(own)
+        failed[:, own.shape[1] :] = np.isnan(own).any(axis=1, keepdims=True)
+        return np.where(failed, np.nan, p)
 
     def solver_report(self) -> dict[str, int]:
         """That of the statistic, of the toys as drawn."""

@@ -126,7 +126,7 @@ def draw_toys(pools: Pools, definition: ToyDefinition, f_s: float, indices: Sequ
         data=tuple(data),
         n_signal=np.asarray(n_signal, dtype=np.int64),
         index=np.asarray(indices, dtype=np.int64),
-        expected=float(definition.n_data),
+        expected=definition.mean_size,
         f_s=f_s,
     )
 
@@ -143,7 +143,7 @@ def observed_toy(pools: Pools, definition: ToyDefinition) -> ToyBatch:
         data=(pools.observed,),
         n_signal=np.zeros(1, dtype=np.int64),
         index=np.array([OBSERVED], dtype=np.int64),
-        expected=float(definition.n_data),
+        expected=definition.mean_size,
         f_s=0.0,
     )
 

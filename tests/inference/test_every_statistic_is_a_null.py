@@ -6,7 +6,7 @@ does to the law of the distance). A new statistic is checked as soon as it has i
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def prepared(name: str, resampled: bool, seed: int) -> tuple[Statistic, Pools]:
         labels=np.array(["north", "east", "west", "signal"])[classes],
         training=LabelledPoints(known, known_classes == 3, np.ones(len(known))),
     )
+    pool = replace(pool, observers={"m4l": points.sum(axis=1)})
     statistic = configured(name)
     with one_thread_each():
         statistic.prepare(pool, N_REF, N_DATA, seed, Resources())

@@ -121,14 +121,15 @@ class BatchedSolver:
         return [reference, self._own_data(toys.data, width)]
 
     def _dense_blocks(self, toys: ToyBatch, width: int) -> list[Block]:
-        """R and D of each toy as weights on the whole background pool, and its signal apart."""
+        """R and D of each toy as weights on the whole background pool; apart, its data from elsewhere."""
         pools, n_toys = self.problem.pools, len(toys)
         place = np.full(len(pools.points), -1)
         place[pools.background] = np.arange(len(pools.background))
         total, data = torch.zeros(2, n_toys, len(pools.background), dtype=self.dtype)
-        backgrounds = [d[: len(d) - n] for d, n in zip(toys.data, toys.n_signal, strict=True)]
-        for toy, background in enumerate(backgrounds):
-            rows = torch.from_numpy(place[background])
+        # Signal, observed events and those of alternative samples.
+        apart = tuple(d[place[d] < 0] for d in toys.data)
+        for toy, d in enumerate(toys.data):
+            rows = torch.from_numpy(place[d[place[d] >= 0]])
             data[toy].index_add_(0, rows, torch.ones(len(rows), dtype=self.dtype))
             rows = torch.from_numpy(place[toys.reference_of(toy)])
             total[toy].index_add_(0, rows, torch.full((len(rows),), self.problem.reference_weight, dtype=self.dtype))
@@ -140,9 +141,8 @@ class BatchedSolver:
         contiguous = len(pools.background) == last
         features = stored[:last] if contiguous else stored[torch.from_numpy(pools.background).to(self.device)]
         blocks = [Block(SharedRows(features), total.to(self.device), data.to(self.device))]
-        if toys.n_signal.any():
-            signal = tuple(d[len(d) - n :] for d, n in zip(toys.data, toys.n_signal, strict=True))
-            blocks.append(self._own_data(signal, width))
+        if any(map(len, apart)):
+            blocks.append(self._own_data(apart, width))
         return blocks
 
     def _own_data(self, data: tuple[NDArray[np.int64], ...], width: int) -> Block:
