@@ -73,7 +73,7 @@ def keys_of(cli, command: str, *words: str) -> set[str]:
 
 def test_every_public_key_exists(cli) -> None:
     study, report = keys_of(cli, "study", "kernel=fixed", "study=penalty"), keys_of(cli, "report")
-    assert set(PUBLIC_KEYS) <= study | report
+    assert set(PUBLIC_KEYS) <= study | report | keys_of(cli, "prepare", "dataset=digits")
 
 
 @pytest.mark.parametrize("command", ["report", "doctor"])

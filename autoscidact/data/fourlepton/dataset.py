@@ -28,7 +28,8 @@ from autoscidact.data.labels import class_name
 from autoscidact.data.splits import check_seed, stratified_split
 from autoscidact.errors import UserError
 
-CLASSES = ("zz_4mu", "zz_4e", "zz_2e2mu", "reducible", "higgs")
+# `reducible` stands last, so that the splits of the others do not depend on whether it is there.
+CLASSES = ("zz_4mu", "zz_4e", "zz_2e2mu", "higgs", "reducible")
 FEATURES = tuple(f"{name}{i}" for i in range(1, 5) for name in ("px", "py", "pz", "E", "kind"))
 ZZ_SAMPLE, HIGGS_SAMPLE = "generated_zz.parquet", "generated_higgs.parquet"
 
@@ -90,19 +91,19 @@ def load(
     zz, higgs = generated_zz(folder, years, selection), simulated_higgs(folder, years, selection)
     parts = [zz.leptons.take(zz.leptons.channel == label[3:]) for label in CLASSES[:3]]
     weights = [np.full(len(part), zz.weight) for part in parts]
+    parts.append(higgs.leptons)
+    weights.append(np.full(len(higgs.leptons), higgs.weight))
     if other_background:
         files = reducible(folder, years, simulated_years, selection).values()
         originals = concatenate([file.leptons for file in files])
         random = np.random.default_rng(np.random.SeedSequence([check_seed(seed), _COPIES]))
         parts.append(turned(originals, copies, random))
         weights.append(np.tile(np.concatenate([np.full(len(f.leptons), f.weight / copies) for f in files]), copies))
-    parts.append(higgs.leptons)
-    weights.append(np.full(len(higgs.leptons), higgs.weight))
-    classes = tuple(kind for kind in CLASSES if other_background or kind != "reducible")
+    classes = CLASSES[: len(parts)]
     labels = np.repeat(np.arange(len(classes)), [len(part) for part in parts])
     events = _events(concatenate(parts), labels, classes, np.concatenate(weights))
     splits = stratified_split(labels, split, seed)
-    splits[labels == (classes.index("reducible") if other_background else -1)] = SPLITS.index("test")
+    splits[labels == CLASSES.index("reducible")] = SPLITS.index("test")
     events.weights[:] = _shared(events.weights, labels, splits)
     return check_dataset(Dataset(name, events, class_name(signal), splits), f"dataset {name} in {folder}")
 
