@@ -84,7 +84,7 @@ def run(cfg: DictConfig) -> Path:
     print(f"device {device}, {workers} worker{'s' if workers > 1 else ''}; |R|={n_ref}, |D|={n_data}")
 
     def seen_by(name: str) -> Pools:
-        return same_pools(pools, ideal_events(cfg, config, device)) if name == IDEAL else pools
+        return same_pools(pools, ideal_events(cfg, config, device)) if name in IDEAL else pools
 
     for name, statistic, seen in prepared(cfg, config, seen_by, definition, resources):
         null, signal = run_fractions(

@@ -17,8 +17,8 @@ from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyDefinition
 
-IDEAL = "ideal_supervised"
-"""The statistic that works on an embedding with the signal in its training."""
+IDEAL = ("ideal_supervised", "ideal_nplm")
+"""Statistics that work on an embedding with the signal in its training."""
 
 
 def prepared(
@@ -65,6 +65,8 @@ def run_fractions(
     # Toys at f_s = 0 that are asked for as a point of the scan come after those that calibrate it.
     counts = {f_s: n_signal for f_s in fractions if f_s > 0} | {0.0: n_null + n_signal * (0.0 in fractions)}
     key = {"toys": definition.key, **statistic.definition}
+    if pools.fingerprint != definition.pools:
+        key["seen"] = pools.fingerprint
     with ToyStore(Path(outputs) / "toys", key, statistic.variants) as store:
         done = {f_s: n - len(store.missing(f_s, range(n))) for f_s, n in counts.items()}
         if sum(done.values()):

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from autoscidact.commands.candidates import found_among_ranked
 from autoscidact.commands.dataset import dataset_name
-from autoscidact.commands.evaluation import IDEAL
 from autoscidact.commands.observed_region import Scored, Task, Tested
 from autoscidact.files import atomic_path
 from autoscidact.inference.effective_toys import effective_toys, size_warnings
@@ -33,6 +32,14 @@ EXAMPLE_FRACTIONS = (0.1, 0.02)
 """Of R above the two example thresholds, as Fig. 15 (d) has two."""
 
 MOST_OBSERVERS = 4
+
+TITLES = {
+    "observer_fit": "fit of the observer",
+    "ideal_nplm": "NPLM, signal in the training",
+    "nplm": "NPLM",
+    "ideal_supervised": "supervised, signal in the training",
+}
+"""Panels in the order of Fig. 15: what knows the signal first."""
 
 
 def write_report(
@@ -109,8 +116,8 @@ def _best_variant(found: Tested, name: str) -> str:
 
 def _order(found: Tested) -> list[str]:
     """Fig. 15: the fit of an observer, the test that knows the signal, the one that does not."""
-    rank = {"observer_fit": 0, IDEAL: 1, AGNOSTIC: 2}
-    return sorted(found.values, key=lambda name: rank.get(name, 3))
+    order = [*TITLES, *(name for name in found.values if name not in TITLES)]
+    return sorted(found.values, key=order.index)
 
 
 def _panel(name: str, found: Tested) -> TestPanel:
@@ -131,9 +138,7 @@ def _panel(name: str, found: Tested) -> TestPanel:
     if not np.isnan(row.z_expected):
         expected = f"Z = {'> ' if row.z_expected_is_bound else ''}{row.z_expected:.2f}"
     return TestPanel(
-        title={"observer_fit": "fit of an observer", IDEAL: "NPLM, signal in the training", AGNOSTIC: "NPLM"}.get(
-            name, name
-        ),
+        title=TITLES.get(name, name),
         null=null,
         signal=column("signal"),
         observed=float(values["observed"][0, i]),

@@ -98,7 +98,7 @@ def test_region(
     pools, definition = pools_of(task.events, toys, seed)
 
     def seen_by(name: str) -> Pools:
-        if name != IDEAL:
+        if name not in IDEAL:
             return _with_samples(pools, task, config, device)
         ideal = {**config, "checkpoint": None, "dataset": {**config["dataset"], "ideal_supervised": True}}
         return _with_samples(same_pools(pools, ideal_events(cfg, config, device)), task, ideal, device)

@@ -46,9 +46,9 @@ class NPLM:
             if it is installed).
         jitter, basis_tolerance: definition of the basis, see `nystrom_basis`.
         precision: of the batched solver's features; coefficients and t are summed in float64 either way.
+        name: under which results stand, where the same test runs on another embedding.
     """
 
-    name = "nplm"
     asymptotic: AsymptoticLaw = "chi2"
 
     def __init__(
@@ -62,7 +62,9 @@ class NPLM:
         jitter: float = FALKON_JITTER,
         basis_tolerance: float | None = None,
         precision: Literal["float32", "float64"] = "float32",
+        name: str = "nplm",
     ) -> None:
+        self.name = name
         if centers not in ("shared", "toy"):
             raise UserError(f"nplm.centers={centers}: choose shared or toy")
         if not (_is_number(penalty) and penalty > 0):
