@@ -9,6 +9,11 @@ from autoscidact.errors import UserError
 from autoscidact.files import atomic_path
 
 _BLOCK = 1 << 20
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60
+
+
+class Unreachable(UserError):
+    """The file could not be fetched; it may be had later or elsewhere."""
 
 
 def fetch(url: str, sha256: str, target: str | Path) -> Path:
@@ -23,8 +28,9 @@ def fetch(url: str, sha256: str, target: str | Path) -> Path:
         `target`.
 
     Raises:
-        UserError: names the file: another one stands at `target`, the transfer failed, or what came is not the file
-            that was published. Nothing is written or overwritten then.
+        Unreachable: the transfer failed.
+        UserError: names the file: another one stands at `target`, or what came is not the file that was published.
+            Nothing is written or overwritten then.
     """
     import pooch
     import requests
@@ -35,10 +41,11 @@ def fetch(url: str, sha256: str, target: str | Path) -> Path:
     with atomic_path(target) as temporary:
         try:
             # A bar of its own only where somebody watches it.
-            pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)(url, str(temporary), None)
+            limits = (_CONNECT_SECONDS, _READ_SECONDS)
+            pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=limits)(url, str(temporary), None)
         except (requests.RequestException, ValueError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(
+            raise Unreachable(
                 f"{target.name}: downloading {url} failed ({reason}); try again, or give a folder that holds the "
                 "file with mirror=FOLDER"
             ) from error

@@ -9,10 +9,10 @@ import pytest
 
 from autoscidact.data.contract import SPLITS
 from autoscidact.data.fourlepton import load, observed, published
-from autoscidact.data.fourlepton.background import turned
 from autoscidact.data.fourlepton.csv_files import read_csv
 from autoscidact.data.fourlepton.leptons import ordered
 from autoscidact.data.fourlepton.samples import LUMINOSITY, REDUCIBLE, higgs_weight, zz_weight
+from autoscidact.data.fourlepton.simulated import turned
 from autoscidact.errors import UserError
 
 DATA = Path(os.environ.get("AUTOSCIDACT_TEST_DATA", Path(__file__).parents[2] / "../shared/data")) / "fourlepton"
@@ -135,6 +135,8 @@ def test_bad_settings(settings, fourlepton_folder, tmp_path):
         load(**{**settings, "path": str(tmp_path)})
     with pytest.raises(UserError, match=r"dataset\.years=\[2010\]"):
         load(**settings, years=[2010])
+    with pytest.raises(UserError, match=r"dataset\.other_background=maybe"):
+        load(**settings, other_background="maybe")
     with pytest.raises(UserError, match="brings its own labels"):
         load(**settings, label="kind")
     with pytest.raises(UserError, match=r"dataset\.copies"):
@@ -143,6 +145,17 @@ def test_bad_settings(settings, fourlepton_folder, tmp_path):
         observed(fourlepton_folder / "observed.csv", years=[2011])
     with pytest.raises(UserError, match="none of its 60 events passes"):
         observed(fourlepton_folder / "observed.csv", m4l=[300, 301])
+
+
+def test_missing_drell_yan_and_top(settings, fourlepton_folder, tmp_path):
+    for name in ("generated_zz.parquet", "generated_higgs.parquet"):
+        (tmp_path / name).write_bytes((fourlepton_folder / name).read_bytes())
+    settings["path"] = str(tmp_path)
+    with pytest.warns(UserWarning, match=r"simulated_dy50_2011\.csv"):
+        assert "reducible" not in load(**settings).events.classes
+    with pytest.raises(UserError, match=r"mirror=FOLDER.*dataset\.other_background=false"):
+        load(**settings, other_background=True)
+    load(**settings, other_background=False)
 
 
 def test_damaged_sample(settings, fourlepton_folder, tmp_path):

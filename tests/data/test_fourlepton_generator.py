@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autoscidact.data.fourlepton import response
+from autoscidact.data.fourlepton import response, shards
 from autoscidact.data.fourlepton.generator import generate
 from autoscidact.data.fourlepton.leptons import ELECTRON, MUON, ordered
 from autoscidact.data.fourlepton.shards import _Recipe, read_sample, write_sample
@@ -85,6 +85,23 @@ def test_pairs_of_zz_are_above_12_gev(pythia):
     assert (leptons.m4l > 109).mean() > 0.97
     # Measured once with 50000 events; 300 give it to 3 %.
     assert events.cross_section == pytest.approx(0.00643, rel=0.15)
+
+
+def test_interrupted_generation_goes_on(pythia, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD", 150)
+    folder = tmp_path / "shards"
+    whole = shards.generate_sample("zz", 400, (110.0, 180.0), 0, folder, 1)
+    assert whole.n_generated == 450
+    first, second, third = sorted(folder.iterdir())
+    kept = first.stat().st_mtime_ns
+    content = second.read_bytes()
+    second.unlink()
+    again = shards.generate_sample("zz", 400, (110.0, 180.0), 0, folder, 1)
+    assert np.array_equal(again.leptons.p4, whole.leptons.p4)
+    assert len(np.unique(again.leptons.event)) == len(again.leptons)
+    assert second.read_bytes() == content
+    assert first.stat().st_mtime_ns == kept
+    assert third.is_file()
 
 
 def test_same_seed_same_events(pythia):

@@ -1,5 +1,7 @@
 """`autoscidact prepare` as a user runs it: from a mirror, again, and with what is wrong."""
 
+import dataclasses
+import importlib
 import os
 import shutil
 import tarfile
@@ -62,6 +64,25 @@ def test_changed_file_is_refused(prepared, run, tmp_path):
     assert "4e_2012.csv" in outcome.err
     assert "sha256" in outcome.err
     assert not (tmp_path / "data" / "4e_2012.csv").exists()
+
+
+def test_nothing_at_hand_but_the_generator(succeed, tmp_path, monkeypatch):
+    pytest.importorskip("pythia8mc")
+    from autoscidact.data.fourlepton import prepare as module
+
+    # No server, and few Higgs bosons.
+    prepare = importlib.import_module(module.__module__)
+    files = [dataclasses.replace(file, url="http://127.0.0.1:9/file") for file in prepare.FINAL_SELECTION]
+    monkeypatch.setattr(prepare, "FINAL_SELECTION", tuple(files))
+    monkeypatch.setattr(prepare, "_HIGGS_GENERATED", 10_000)
+    folder = tmp_path / "data"
+    outcome = succeed("prepare", "dataset=fourlepton", f"dataset.path={folder}", "n_events=700", "threads=1")
+    assert "not at hand: 4mu_2011.csv" in outcome.out
+    assert "mirror=FOLDER" in outcome.out
+    assert "two Z bosons alone" in outcome.err
+    table = pd.read_csv(folder / "cutflow.csv").set_index(["sample", "cut"])
+    # CMS's own simulated Higgs bosons give 7.38; some 2000 selected ones give 2 %; four of these errors.
+    assert table.weighted["Higgs boson", "m4l"] == pytest.approx(7.38, rel=0.08)
 
 
 @needs_data

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from autoscidact.data.fourlepton.background import reducible, selected
 from autoscidact.data.fourlepton.csv_files import read_csv
-from autoscidact.data.fourlepton.dataset import generated_zz, published, simulated_higgs
+from autoscidact.data.fourlepton.observed import published
+from autoscidact.data.fourlepton.samples import FINAL_SELECTION
 from autoscidact.data.fourlepton.selection import CutFlowRow
+from autoscidact.data.fourlepton.simulated import generated_zz, reducible, selected, simulated_higgs
 from autoscidact.files import atomic_path, write_text
 
 
@@ -34,7 +35,8 @@ def write_cutflow(
         file = folder / f"preselected_data_{year}.csv"
         if file.is_file():
             flows[file.name] = selected(read_csv(file), 1.0, selection).flow
-        flows[f"published candidates {year}"] = selected(published(folder, [year]), 1.0, selection).flow
+        if all((folder / candidates.name).is_file() for candidates in FINAL_SELECTION if str(year) in candidates.name):
+            flows[f"published candidates {year}"] = selected(published(folder, [year]), 1.0, selection).flow
     rows = [(name, row.cut, row.events, row.weighted) for name, flow in flows.items() for row in flow]
     table = pd.DataFrame(rows, columns=["sample", "cut", "events", "weighted"])
     with atomic_path(folder / "cutflow.csv") as temporary:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from autoscidact.data.archives import unpack
 from autoscidact.data.checks import whole_setting
-from autoscidact.data.downloads import copy, fetch, is_there
+from autoscidact.data.downloads import Unreachable, copy, fetch, is_there
 from autoscidact.data.fourlepton.cutflow import write_cutflow
-from autoscidact.data.fourlepton.dataset import HIGGS_SAMPLE, ZZ_SAMPLE
-from autoscidact.data.fourlepton.samples import FINAL_SELECTION, HIGGS_FILE, OTHERS, OpenFile
+from autoscidact.data.fourlepton.samples import FINAL_SELECTION, HIGGS_FILE, OTHERS
 from autoscidact.data.fourlepton.shards import generate_sample, write_sample
+from autoscidact.data.fourlepton.simulated import HIGGS_SAMPLE, ZZ_SAMPLE, uses_other_background
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder
 from autoscidact.progress import progress
@@ -33,7 +33,7 @@ def prepare(
     z1: Sequence[float] = (60.0, 120.0),
     z2: Sequence[float] = (12.0, 120.0),
     leading_pt: Sequence[float] = (20.0, 10.0),
-    other_background: bool = True,
+    other_background: bool | str = "auto",
     simulated_years: Sequence[int] = (2011, 2012),
     mirror: str | None = None,
     n_events: int | None = None,
@@ -48,64 +48,65 @@ def prepare(
     Args:
         path: the folder to fill.
         years, m4l, z1, z2, leading_pt, other_background, simulated_years: as in `load`.
-        mirror: a folder or archive that holds the files; without it those with an address are downloaded, and the
-            others, for which none is known, are named.
+        mirror: a folder or archive that holds the files; those that it lacks are downloaded where an address is
+            known. What cannot be had is named; then Higgs bosons are generated, and Drell-Yan and top left out.
         n_events: about how many ZZ events to have after the selection.
         seed: of the generation.
         workers: processes.
         others: the other settings of `load`, which do not concern the files.
 
     Raises:
-        UserError: a file is not the published one, cannot be had, or cannot be written.
+        UserError: a file is not the published one or cannot be written, or `other_background` is True without files.
     """
     folder = make_folder(Path(path).expanduser())
     wanted = whole_setting("n_events", N_EVENTS if n_events is None else n_events, 1)
-    missing = [file.name for file in _get_files(folder, mirror)]
-    if missing:
-        print(
-            f"no address is known for {', '.join(missing)}: they come with CMS's Higgs example (CERN Open Data record "
-            "5500); give a folder or archive that holds them with mirror=FOLDER"
-        )
+    missing = _get_files(folder, mirror)
+    uses_others = uses_other_background(folder, other_background, simulated_years)
     low, high = (float(edge) for edge in m4l)
     zz = generate_sample("zz", round(wanted / _SELECTED_SHARE), (low, high), seed, folder / _SHARDS, workers)
     write_sample(folder / ZZ_SAMPLE, zz)
     if HIGGS_FILE in missing:
         higgs = generate_sample("higgs", _HIGGS_GENERATED, (low, high), seed, folder / _SHARDS, workers)
         write_sample(folder / HIGGS_SAMPLE, higgs)
-    if other_background and (absent := [name for name in missing if name.startswith("simulated_")]):
-        raise UserError(
-            f"Drell-Yan and top are missing ({', '.join(absent)}): run again with mirror=FOLDER, or go on without this "
-            "part of the background with dataset.other_background=false"
-        )
     selection = {"m4l": m4l, "z1": z1, "z2": z2, "leading_pt": leading_pt}
-    print(write_cutflow(folder, years, simulated_years if other_background else (), selection))
+    print(write_cutflow(folder, years, simulated_years if uses_others else (), selection))
     print(f"\nthe folder {folder} is ready; next: autoscidact train dataset=fourlepton")
 
 
-def _get_files(folder: Path, mirror: str | None) -> list[OpenFile]:
-    """Gets every file that can be had, and returns those that cannot."""
-    with tempfile.TemporaryDirectory() as temporary:
+def _get_files(folder: Path, mirror: str | None) -> list[str]:
+    """Gets every file that can be had; says which cannot and why, and returns their names."""
+    unreachable: list[str] = []
+    unknown: list[str] = []
+    reason = ""
+    files = (*FINAL_SELECTION, *OTHERS)
+    with tempfile.TemporaryDirectory() as temporary, progress("open files", len(files)) as bar:
         source = None if mirror is None else _mirror_folder(Path(mirror).expanduser(), Path(temporary))
-        missing = []
-        files = (*FINAL_SELECTION, *OTHERS)
-        with progress("open files", len(files)) as bar:
-            for file in files:
-                if not _get(file, folder, source):
-                    missing.append(file)
-                bar.advance()
-    return missing
-
-
-def _get(file: OpenFile, folder: Path, source: Path | None) -> bool:
-    target = folder / file.name
-    if is_there(target, file.sha256):
-        return True
-    found = sorted(source.rglob(file.name)) if source else []
-    if found:
-        copy(found[0], file.sha256, target)
-    elif file.url is not None:
-        fetch(file.url, file.sha256, target)
-    return bool(found) or file.url is not None
+        for file in files:
+            bar.advance()
+            target = folder / file.name
+            found = sorted(source.rglob(file.name)) if source else []
+            if is_there(target, file.sha256):
+                continue
+            if found:
+                copy(found[0], file.sha256, target)
+            elif file.url is None:
+                unknown.append(file.name)
+            elif unreachable:
+                # One wait for a server that does not answer is enough.
+                unreachable.append(file.name)
+            else:
+                try:
+                    fetch(file.url, file.sha256, target)
+                except Unreachable as error:
+                    unreachable, reason = [file.name], str(error)
+    if unreachable:
+        print(f"not at hand: {', '.join(unreachable)} ({reason}); only the count of published candidates needs them")
+    if unknown:
+        print(
+            f"not at hand: {', '.join(unknown)}; they come with CMS's Higgs example (CERN Open Data record 5500) and "
+            "have no address of their own: give a folder or archive that holds them with mirror=FOLDER"
+        )
+    return unreachable + unknown
 
 
 def _mirror_folder(mirror: Path, temporary: Path) -> Path:
