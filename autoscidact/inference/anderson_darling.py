@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from autoscidact.inference.pareto import log_survival
 
-_SHAPES = -np.array([0.9, 0.5, 0.2, 0.1, 0.0, -0.1, -0.2, -0.3, -0.4, -0.5])
+_SHAPES = np.array([0.9, 0.5, 0.2, 0.1, 0.0, -0.1, -0.2, -0.3, -0.4, -0.5])
 _P = np.array([0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001])
 _A2 = np.array(
     [
@@ -21,7 +21,9 @@ _A2 = np.array(
         [0.496, 0.735, 1.061, 1.321, 1.590, 1.958, 2.243, 2.922],
     ]
 )
-"""Choulakian and Stephens (2001), Table 2, scale and shape unknown: A^2 at these p, one row a shape."""
+"""Choulakian and Stephens (2001), Table 2, scale and shape unknown: A^2 at these p, one row a shape.
+
+Some list its rows by minus the shape. Simulated A^2 agree with the sign used here, and not with the other."""
 
 
 def anderson_darling(excess: NDArray[np.float64], scale: float, shape: float) -> float:
