@@ -34,6 +34,7 @@ from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
 from autoscidact.files import array_hash, atomic_path, write_text
 from autoscidact.provenance import record
+from autoscidact.report.toys import write_toys
 from autoscidact.statistics.resources import Resources
 
 CALIBRATIONS = ("toys", "permutation")
@@ -103,6 +104,14 @@ def run(cfg: DictConfig) -> Path:
     }
     with atomic_path(folder / "observation.csv") as temporary:
         found.table.to_csv(temporary, index=False)
+    roles = {"signal": str(main.f_s)}
+    write_toys(
+        folder / "toys.parquet",
+        {
+            name: (names, {roles.get(key, key): t for key, t in of.items()})
+            for name, (names, of) in found.values.items()
+        },
+    )
     write_text(folder / "config.yaml", record_yaml(cfg))
     write_text(folder / "run.json", record(config, results))
     write_report(folder, cfg, config, main, found, control, _words({**selection}), _words(outside))
