@@ -116,7 +116,7 @@ def test_fit_p_is_below_5_and_25_percent_as_often_as_published(shape: float, k: 
 
     The table is for large k and its rows are joined by straight lines: 20 % of the rate are allowed for that.
     """
-    n = 5000 if FULL else 150
+    n = 2000 if FULL else 150
     p = np.empty(n)
     for i in range(n):
         x = sample(k, shape, seed=1000 * k + i)
