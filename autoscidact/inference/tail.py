@@ -32,8 +32,8 @@ def fit_tail(null: ArrayLike, law: AsymptoticNull) -> GeneralisedParetoTail | No
     their Anderson-Darling p exceeds 0.05; if it never does the last fit stands, and its `fit_p` says so.
 
     Coverage of the 95 % interval of p at 3, 4 and 5 sigma, measured with 500 toys a thousand times: 95 to 96 % for
-    chi-squares of 3, 10 and 40 degrees of freedom and for a normal t, 93 to 94 % for a weighted sum of chi-squares, 94 to
-    95 % for a lognormal t (the last two with the chi-square law, which is wrong for them), 95 % for the largest Z of
+    chi-squares of 3, 10 and 40 degrees of freedom and for a normal t, 93 to 94 % for a weighted sum of chi-squares, 94
+    to 95 % for a lognormal t (the last two with the chi-square law, which is wrong for them), 95 % for the largest Z of
     six correlated chi-squares with the normal law; 94 to 96 % with 100 toys and 92 to 97 % with 2000. On t itself, with
     as many exceedances, it was 64 % for 40 degrees of freedom and 39 % for the normal at 5 sigma, all missed with p too
     small; with 50 exceedances still 87 to 94 %, from wider intervals. A law with too light a tail (normal, for a
