@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from omegaconf import DictConfig
 from rich.console import Console
 
-from autoscidact.commands.candidates import found_among_ranked
+from autoscidact.commands.candidates import Candidates, found_among_ranked
 from autoscidact.commands.dataset import dataset_name
 from autoscidact.commands.observed_region import Scored, Task, Tested
 from autoscidact.files import atomic_path
@@ -20,7 +19,7 @@ from autoscidact.report.observation_content import ControlRegion, Observation
 from autoscidact.report.observation_figures import draw_observation
 from autoscidact.report.observation_page import write_observation_page
 from autoscidact.report.observation_panels import TestPanel
-from autoscidact.report.observation_words import headline
+from autoscidact.report.observation_words import first_choice, headline
 from autoscidact.report.observer_score import ObserverScore, draw_score_against_observer
 from autoscidact.report.ranked_events import excess_table, ranked_events
 
@@ -44,8 +43,8 @@ TITLES = {
 
 def write_report(
     folder: Path,
-    cfg: DictConfig,
     config: Mapping[str, Any],
+    candidates: Candidates | None,
     task: Task,
     found: Tested,
     control: tuple[Task, Tested] | None,
@@ -67,7 +66,7 @@ def write_report(
         place = scored.variants.index(best)
         weight = task.toys["n_data"] / len(scored.reference)
         excess = excess_table(scored.on_reference[place], weight, scored.on_data[place])
-        notes += found_among_ranked(cfg, config, ranked)
+        notes += [] if candidates is None else found_among_ranked(candidates, ranked)
         for table, name in ((ranked, "events.csv"), (excess, "excess.csv")):
             with atomic_path(folder / name) as temporary:
                 table.to_csv(temporary, index=False)
@@ -103,7 +102,9 @@ def write_report(
         },
     )
     page = write_observation_page(folder, observation, overview, drawn, marginals)
-    _show(found.table, observation, [*observation.warnings, *notes], folder, page)
+    _show(
+        found.table, observation, [*(f"warning: {sentence}" for sentence in observation.warnings), *notes], folder, page
+    )
 
 
 def _best_variant(found: Tested, name: str) -> str:
@@ -199,7 +200,7 @@ def _control(control: tuple[Task, Tested], selection: str) -> ControlRegion:
 def _shift_warning(control: tuple[Task, Tested] | None) -> list[str]:
     if control is None:
         return []
-    table = control[1].table
+    table = first_choice(control[1].table)
     p = float(table[table.variant.isin(["min_p", *control[1].values[table.statistic.iloc[0]][0]])].p_empirical.min())
     combined = table[table.variant == "min_p"]
     p = float(combined.p_empirical.iloc[0]) if len(combined) else p

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig
 
+from autoscidact.commands.candidates import read_candidates
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import as_list, plain, random_seed, record_yaml, run_folder
 from autoscidact.commands.dataset import dataset_name
@@ -27,9 +27,10 @@ from autoscidact.commands.events import embedded_events
 from autoscidact.commands.observation_report import write_report
 from autoscidact.commands.observed_region import Task, Tested, test_region
 from autoscidact.commands.observed_sample import Sample, read_sample
-from autoscidact.commands.pseudo_experiments import checked_toys, expected_size
+from autoscidact.commands.observed_sizes import observed_sizes
+from autoscidact.commands.pseudo_experiments import checked_toys
 from autoscidact.commands.regions import in_region, region
-from autoscidact.commands.systematics import sample_files
+from autoscidact.commands.systematics import sample_files, warn_of_idle_rates
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
 from autoscidact.files import array_hash, atomic_path, write_text
@@ -52,6 +53,9 @@ def run(cfg: DictConfig) -> Path:
     resources = Resources(device, workers, memory_budget(toys["memory"]))
     selection, outside = region("select", config["select"]), region("control", config["control"])
     systematics = _mapping("systematics", config["systematics"])
+    calibrations = _calibrations(config["calibration"])
+    if systematics and "toys" not in calibrations:
+        raise UserError("systematics enter null toys, and permutations are none: give calibration=[toys,permutation]")
     events = embedded_events(cfg, config, device, needs_signal=False)
     sample = read_sample(cfg, config, events, config["observed"], "observed")
     others = {
@@ -59,37 +63,42 @@ def run(cfg: DictConfig) -> Path:
         for key, file in sample_files(systematics).items()
     }
 
-    def task(ranges: Mapping[str, list[tuple[float, float]]], statistics: tuple[str, ...]) -> Task:
+    candidates = read_candidates(cfg, config, events)
+
+    def task(ranges: Mapping[str, list[tuple[float, float]]], statistics: tuple[str, ...], aside: bool) -> Task:
         chosen, data = _inside(events, ranges), _sample_inside(sample, ranges)
         if not len(data.events):
             raise UserError(f"{sample.source}: no observed event lies in {_words(ranges)}")
-        sized, f_s = _sizes(config, toys, chosen, len(data.events))
+        sized, f_s = observed_sizes(config, toys, chosen, len(data.events), any_reference=aside)
         return Task(
             events=chosen,
             sample=data,
             alternatives={key: _sample_inside(other, ranges) for key, other in others.items()},
             toys=sized,
             f_s=f_s,
-            calibrations=_calibrations(config["calibration"]),
+            calibrations=calibrations,
             systematics=systematics,
             statistics=statistics,
         )
 
     names = tuple(config["statistic"])
-    main = task(selection, names)
+    main = task(selection, names, aside=False)
+    beside = None
+    if outside:
+        beside = task({**selection, **outside}, names[:1], aside=True)
+        if len(beside.sample.events) < MIN_CONTROL:
+            raise UserError(
+                f"control: only {len(beside.sample.events)} observed events lie in {_words(outside)}; "
+                f"a control region needs at least {MIN_CONTROL}"
+            )
+    warn_of_idle_rates(systematics, main.toys["poisson"])
     print(
         f"{len(main.sample.events)} observed events of {sample.source}, {main.toys['n_data']:.4g} expected; "
         f"device {device}, {workers} worker{'s' if workers > 1 else ''}"
     )
     found = test_region(cfg, config, main, resources, device, workers)
     control = None
-    if outside:
-        beside = task({**selection, **outside}, names[:1])
-        if len(beside.sample.events) < MIN_CONTROL:
-            raise UserError(
-                f"control: only {len(beside.sample.events)} observed events lie in {_words(outside)}; "
-                f"a control region needs at least {MIN_CONTROL}"
-            )
+    if beside is not None:
         print(f"control region: {len(beside.sample.events)} events, {beside.toys['n_data']:.4g} expected")
         control = beside, test_region(cfg, config, beside, resources, device, workers)
 
@@ -114,37 +123,8 @@ def run(cfg: DictConfig) -> Path:
     )
     write_text(folder / "config.yaml", record_yaml(cfg))
     write_text(folder / "run.json", record(config, results))
-    write_report(folder, cfg, config, main, found, control, _words({**selection}), _words(outside))
+    write_report(folder, config, candidates, main, found, control, _words({**selection}), _words(outside))
     return folder
-
-
-def _sizes(
-    config: Mapping[str, Any], toys: Mapping[str, Any], events: EmbeddedEvents, n_observed: int
-) -> tuple[dict[str, Any], float | None]:
-    """Settings of toys whose size is that of the observation or fluctuates about the expected one; f_s to expect."""
-    pool = events.take(events.splits == "test")
-    wanted = config["expected"]
-    by_weight = wanted == "weights" or (wanted == "auto" and toys["n_data"] == "weights")
-    if by_weight:
-        expected, poisson = expected_size(pool, "weights", 0), True
-    elif wanted in ("auto", "observed"):
-        expected, poisson = float(n_observed), False
-    elif isinstance(wanted, int | float) and not isinstance(wanted, bool) and 0 < wanted < np.inf:
-        expected, poisson = float(wanted), True
-    else:
-        raise UserError(f"expected={wanted}: give auto, weights, observed, or a number of events above 0")
-    f_s = config["f_s"]
-    if f_s == "auto":
-        signal = float(pool.weights[pool.labels == events.signal].sum())
-        f_s = signal / expected if by_weight and signal > 0 else None
-    elif f_s is not None:
-        fractions = as_list(f_s)
-        if len(fractions) != 1 or not isinstance(fractions[0], int | float) or not 0 < fractions[0] <= 1:
-            raise UserError(f"f_s={f_s}: give auto, null, or one signal fraction to expect, from 0 to 1")
-        f_s = float(fractions[0])
-        if not (pool.labels == events.signal).any():
-            raise UserError(f"f_s={f_s}: there is no signal sample to expect it from; give f_s=null")
-    return {**toys, "n_data": expected, "poisson": poisson}, f_s
 
 
 def _inside(events: EmbeddedEvents, ranges: Mapping[str, list[tuple[float, float]]]) -> EmbeddedEvents:
@@ -181,12 +161,17 @@ def _folder(config: Mapping[str, Any], main: Task, found: Tested, control: tuple
         "statistic": found.definitions,
         "seed": config["seed"],
         "toys": vars(found.definition),
-        "observed": array_hash(main.sample.events.features),
+        "observed": _hash(main),
         "f_s": main.f_s,
         "calibration": main.calibrations,
         "systematics": main.systematics,
         "counts": [main.toys["n_null"], main.toys["n_signal"], main.toys["n_permutations"]],
-        "control": None if control is None else vars(control[1].definition),
+        "alternatives": {name: array_hash(other.events.features) for name, other in main.alternatives.items()},
+        "control": None if control is None else [vars(control[1].definition), _hash(control[0])],
         "candidates": [config["candidates"], config["candidates_in"]],
     }
     return run_folder(config["outputs"], "observe", dataset_name(config), key)
+
+
+def _hash(task: Task) -> str:
+    return array_hash(task.sample.events.features)

@@ -13,7 +13,7 @@ from autoscidact.commands.evaluation import IDEAL, prepared, run_fractions
 from autoscidact.commands.events import ideal_events
 from autoscidact.commands.observed_sample import Sample, embed_sample
 from autoscidact.commands.permutations import permuted_significances
-from autoscidact.commands.pseudo_experiments import numeric, pools_of, same_pools
+from autoscidact.commands.pseudo_experiments import check_fractions, numeric, pools_of, same_pools
 from autoscidact.commands.systematics import variations_of
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.inference.engine import one_thread_each
@@ -96,6 +96,7 @@ def test_region(
     """
     toys, seed, outputs = task.toys, config["seed"], config["outputs"]
     pools, definition = pools_of(task.events, toys, seed)
+    check_fractions(pools, [] if task.f_s is None else [task.f_s], definition.n_data, definition.poisson)
 
     def seen_by(name: str) -> Pools:
         if name not in IDEAL:
@@ -118,8 +119,7 @@ def test_region(
         found: dict[str, NDArray[np.float64]] = {"observed": t[None, :]}
         calibrated = {"toys": definition} if "toys" in task.calibrations else {}
         if calibrated and seen.variations:
-            key = variations_key(seen.variations, seen.points)
-            calibrated["toys+variations"] = replace(definition, variations=key)
+            calibrated["toys+variations"] = replace(definition, variations=_key(seen))
         for calibration, drawn in calibrated.items():
             null, signal = run_fractions(
                 statistic, seen, drawn, fractions, toys["n_null"], toys["n_signal"], outputs, workers
@@ -144,16 +144,22 @@ def test_region(
 
 
 def _with_samples(pools: Pools, task: Task, config: Mapping[str, Any], device: str) -> Pools:
-    """The pools with the observed events and those of alternative samples behind, in the same embedding."""
-    n = len(pools.points)
-    pools = pools.append(embed_sample(config, task.sample, device), numeric(task.sample.events.observers))
-    pools = replace(pools, observed=np.arange(n, len(pools.points)))
+    """The pools with the events of alternative samples and the observed ones behind, in the same embedding."""
     rows = {}
     for key, sample in task.alternatives.items():
         n = len(pools.points)
         pools = pools.append(embed_sample(config, sample, device), numeric(sample.events.observers))
         rows[key] = np.arange(n, len(pools.points))
+    n = len(pools.points)
+    pools = pools.append(embed_sample(config, task.sample, device), numeric(task.sample.events.observers))
+    pools = replace(pools, observed=np.arange(n, len(pools.points)))
     return replace(pools, variations=variations_of(task.systematics, pools, rows))
+
+
+def _key(pools: Pools) -> str | None:
+    """What names the varied toys, which do not depend on the observed events that stand last."""
+    others = np.arange(len(pools.points) - len(pools.observed))
+    return variations_key([variation.at(others) for variation in pools.variations], pools.points)
 
 
 def _scored(statistic: Scores, pools: Pools, definition: ToyDefinition) -> Scored:

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -53,23 +54,22 @@ def read_sample(cfg: DictConfig, config: Mapping[str, Any], embedded: EmbeddedEv
     file = Path(str(path)).expanduser()
     if not file.exists():
         raise UserError(f"{file}: no such file; give an existing one with {key}=FILE")
-    dataset = config["dataset"]
-    if config["embedding"] not in (None, RAW):
-        observers = tuple(embedded.observers)
-        events = observed_table(file, embedded.axes, observers, dataset.get("id"))
-        return Sample(check_observed(events, _as_dataset(embedded), str(file)), file, True)
-    events = read_events(cfg, config, file)
-    return Sample(check_observed(events, load_dataset(cfg), str(file)), file, config["embedding"] == RAW)
+    own = config["embedding"] not in (None, RAW)
+    events = read_events(cfg, config, embedded, file)
+    known = _as_dataset(embedded) if own else load_dataset(cfg)
+    return Sample(check_observed(events, known, str(file)), file, config["embedding"] is not None)
 
 
-def read_events(cfg: DictConfig, config: Mapping[str, Any], file: Path) -> Events:
-    """The events of a file as the dataset's module reads observed ones, unchecked.
+def read_events(cfg: DictConfig, config: Mapping[str, Any], embedded: EmbeddedEvents, file: Path) -> Events:
+    """The events of a file as the dataset's module reads observed ones, or the user's own embedded ones; unchecked.
 
     Raises:
         UserError: the file cannot be read.
     """
     dataset = config["dataset"]
-    module = importlib.import_module(str(dataset["_target_"]).rpartition(".")[0])
+    if config["embedding"] not in (None, RAW):
+        return observed_table(file, embedded.axes, tuple(embedded.observers), dataset.get("id"))
+    module = _module(config)
     if hasattr(module, "observed"):
         settings = {name: value for name, value in dataset.items() if name not in ("_target_", "path", *TRAINING_KEYS)}
         events: Events = module.observed(file, **settings)
@@ -80,12 +80,22 @@ def read_events(cfg: DictConfig, config: Mapping[str, Any], file: Path) -> Event
     return observed_array(file, known.features.shape[1:])
 
 
+def numbers_events(config: Mapping[str, Any]) -> bool:
+    """Whether an observed event's id is its place in the file, which says nothing of it in another file."""
+    reads_ids = config["embedding"] in (None, RAW) and hasattr(_module(config), "observed")
+    return not reads_ids and config["dataset"].get("id") is None
+
+
 def embed_sample(config: Mapping[str, Any], sample: Sample, device: str) -> NDArray[np.float32]:
     """(n, d): the events where the training of this configuration puts them."""
     if sample.embedded_already:
         return sample.events.features.reshape(len(sample.events), -1)
     path = Path(config["checkpoint"]) if config["checkpoint"] else training_folder(config) / CHECKPOINT
     return embed(load(path, trusted=[config["encoder"]["_target_"]]), sample.events.features, device=device)
+
+
+def _module(config: Mapping[str, Any]) -> ModuleType:
+    return importlib.import_module(str(config["dataset"]["_target_"]).rpartition(".")[0])
 
 
 def _as_dataset(embedded: EmbeddedEvents) -> Dataset:

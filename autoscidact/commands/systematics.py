@@ -1,5 +1,6 @@
 """Systematic uncertainties from the configuration: rates, event weights, alternative samples."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,11 @@ from autoscidact.toys.pools import Pools
 from autoscidact.toys.variations import Variation
 
 NO_ROWS = np.empty(0, dtype=np.int64)
+
+_KEYS = {"scale": ("scale", "classes"), "up": ("up", "down"), "up_file": ("up_file", "down_file")}
+
+_LARGEST_RATIO = 10.0
+"""An average weight relative to the nominal one beyond this is no relative weight."""
 
 
 def sample_files(systematics: Mapping[str, Any]) -> dict[str, str]:
@@ -42,6 +48,19 @@ def variations_of(
     return tuple(_variation(name, declared, pools, samples) for name, declared in systematics.items())
 
 
+def warn_of_idle_rates(systematics: Mapping[str, Any], poisson: bool) -> None:
+    """Warns of rates common to all classes where toys have the size of the observed data and know nothing of rates."""
+    for name, declared in systematics.items():
+        common = isinstance(declared, Mapping) and declared.get("scale") is not None and not declared.get("classes")
+        if common and not poisson:
+            warnings.warn(
+                f"systematics.{name}: toys have the size of the observed data, so a rate common to all classes changes "
+                "nothing; give expected=weights or a number, or classes=[...]",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
 def _variation(name: str, declared: Any, pools: Pools, samples: Mapping[str, NDArray[np.int64]]) -> Variation:
     key = f"systematics.{name}"
     forms: dict[str, Callable[..., Variation]] = {"scale": _rate, "up": _weights, "up_file": _samples}
@@ -50,6 +69,11 @@ def _variation(name: str, declared: Any, pools: Pools, samples: Mapping[str, NDA
         raise UserError(
             f"{key}={declared}: give one of {{scale: 0.1}}, {{up: OBSERVER, down: OBSERVER}} or "
             "{up_file: FILE, down_file: FILE}"
+        )
+    unknown = sorted(str(word) for word in declared if word not in _KEYS[known[0]])
+    if unknown:
+        raise UserError(
+            f"{key}: {', '.join(unknown)} is not known beside {known[0]}; it takes {', '.join(_KEYS[known[0]])}"
         )
     return forms[known[0]](name, key, declared, pools, samples)
 
@@ -90,6 +114,12 @@ def _ratio(key: str, observer: str, pools: Pools) -> NDArray[np.float64]:
     needed = ratio[pools.background]
     if not (np.isfinite(needed) & (needed >= 0)).all():
         raise UserError(f"{key}: observer {observer!r} must be a weight relative to the nominal one, 0 or more")
+    mean = float(np.average(needed, weights=pools.weights[pools.background]))
+    if not 1 / _LARGEST_RATIO <= mean <= _LARGEST_RATIO:
+        raise UserError(
+            f"{key}: observer {observer!r} is {mean:.3g} on average; it must be a weight relative to the nominal one, "
+            "1 where nothing changes"
+        )
     return np.nan_to_num(ratio, nan=1.0)
 
 

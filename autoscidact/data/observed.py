@@ -57,14 +57,20 @@ def observed_array(path: str | Path, shape: tuple[int, ...]) -> Events:
     """
     path = Path(path).expanduser()
     if path.suffix != ".npy":
-        raise UserError(f"{path}: events without named features come as an NPY array of shape (n, {shape})")
+        raise UserError(f"{path}: events without named features come as an NPY array of shape {_shape(shape)}")
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path}: cannot be read ({str(error)[:200]})") from error
     if values.shape[1:] != shape or values.dtype.kind not in "fiu":
-        raise UserError(f"{path}: holds {values.dtype} of shape {values.shape}; events have shape (n, {shape})")
+        raise UserError(
+            f"{path}: holds {values.dtype} of shape {values.shape}; it must be numbers of shape {_shape(shape)}"
+        )
     return observed_events(values.astype(np.float32), np.arange(len(values), dtype=np.int64), {}, ())
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(['n', *map(str, shape)])})"
 
 
 def observed_events(
@@ -99,14 +105,14 @@ def check_observed(observed: Events, dataset: Dataset, source: str) -> Events:
         shown = ", ".join(names[k] for k in np.flatnonzero(bad.any(axis=0))[:5])
         rows = np.flatnonzero(bad.any(axis=1))
         raise UserError(
-            f"{source}: NaN or infinite values in {shown}, in {len(rows)} events, the first is event {rows[0] + 1}; "
-            "leave those events out"
+            f"{source}: NaN or infinite values in {shown}, in {_events(len(rows))}, the first is event {rows[0] + 1}; "
+            "leave them out"
         )
     unique, counts = np.unique(observed.ids, return_counts=True)
     if (counts > 1).any():
         raise UserError(
-            f"{source}: {int((counts - 1).sum())} events repeat an id, the first is {unique[counts > 1][0]}; "
-            "an event that is there twice looks like an excess: keep one of each"
+            f"{source}: {_events(int((counts - 1).sum()))} with an id that is there already, the first is "
+            f"{unique[counts > 1][0]}; an event that is there twice looks like an excess: keep one of each"
         )
     _check_units(flat, dataset, names, source)
     _check_unseen(flat, dataset, source)
@@ -127,6 +133,18 @@ def _check_units(flat: NDArray[np.float32], dataset: Dataset, names: tuple[str, 
             f"{source}: {int(off.sum())} of {len(names)} features spread {np.median(ratio[off]):.3g} times as wide as "
             f"in dataset {dataset.name} (the first is {names[k]}): the file is in other units; convert it"
         )
+    if off.any() and dataset.events.feature_names:
+        shown = ", ".join(names[k] for k in np.flatnonzero(off)[:5])
+        warnings.warn(
+            f"{source}: {shown} spread{'s' if off.sum() == 1 else ''} {np.median(ratio[off]):.3g} times as wide as in "
+            f"dataset {dataset.name}; look whether the units are the same",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _events(n: int) -> str:
+    return "1 event" if n == 1 else f"{n} events"
 
 
 def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -150,7 +168,7 @@ def _check_unseen(flat: NDArray[np.float32], dataset: Dataset, source: str) -> N
     repeats = len(here) - len(np.unique(here))
     if repeats > 2 * by_chance * len(here):
         warnings.warn(
-            f"{source}: {repeats} observed events have the same features as another one; an event that is there "
+            f"{source}: {_events(repeats)} with the features of another one; an event that is there "
             "twice looks like an excess",
             UserWarning,
             stacklevel=3,
