@@ -137,7 +137,8 @@ def test_region(
             if "null" not in found:
                 found |= {"null": null, "observed": t_permuted[None, :]}
         if isinstance(statistic, Scores):
-            scores[name] = _scored(statistic, seen, definition)
+            with one_thread_each():
+                scores[name] = _scored(statistic, seen, definition)
         values[name] = (statistic.variants, found)
         definitions[name] = statistic.definition
     return Tested(pd.DataFrame([vars(row) for row in rows]), values, scores, pools, definition, definitions)

@@ -125,3 +125,84 @@ def custom_trained(tmp_path_factory: pytest.TempPathFactory, succeed: Run) -> tu
     events().to_csv(file, index=False)
     succeed("train", *CUSTOM, f"dataset.path='{file}'", f"outputs='{folder / 'outputs'}'")
     return file, folder / "outputs"
+
+
+def collisions(n: int, seed: int, n_signal: int = 0) -> pd.DataFrame:
+    """Two background classes, a and b, in the features x, y and z; new events lie close together, apart in y and z.
+
+    Observers: mass follows z with a resolution of its own, tilt is the weight of an event that is likelier by up to
+    20 % at large y and less likely at small y; number is the event's id, another one for every seed.
+    """
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(["a", "b"], n)
+    known = rng.normal(size=(n, 3)) + 2.0 * (kind == "b")[:, None] * [1, 0, 0]
+    new = rng.normal([1.0, 3.0, 3.0], 0.3, (n_signal, 3))
+    table = pd.DataFrame(np.concatenate([known, new]).astype(np.float32), columns=["x", "y", "z"])
+    return table.assign(
+        kind=[*kind, *["new"] * n_signal],
+        mass=100 + 10 * table.z + rng.normal(size=len(table)),
+        tilt=1 + 0.2 * np.tanh(2 * table.y),
+        number=seed * 1_000_000 + np.arange(len(table)),
+    ).sample(frac=1, random_state=seed, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A simulation of `collisions`, files of observed events without labels, and the command that compares them.
+
+    Attributes:
+        folder: of the files. words: the command, but for observed and outputs.
+        write: (name, table) to the words `observed=FILE`.
+    """
+
+    folder: Path
+    words: tuple[str, ...]
+
+    def write(self, name: str, table: pd.DataFrame) -> str:
+        """Writes CSV and names it as observed events."""
+        table.drop(columns="kind", errors="ignore").to_csv(self.folder / name, index=False)
+        return f"observed={self.folder / name}"
+
+
+SEARCH = (
+    "dataset=custom",
+    "dataset.label=kind",
+    "dataset.signal=new",
+    "dataset.observers=[mass,tilt]",
+    "dataset.id=number",
+    "dataset.split={train: 0.1, val: 0.1, test: 0.8}",
+    "embedding=raw",
+    "kernel=fixed",
+    "kernel.widths=[0.7,2]",
+    "toys.n_ref=1000",
+    "toys.n_null=100",
+    "toys.n_signal=20",
+    "toys.n_permutations=100",
+    "threads=1",
+)
+
+
+@pytest.fixture(scope="session")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Search:
+    """With `null.csv`, 200 observed background events, and `signal.csv`, which holds 30 new ones besides."""
+    folder = tmp_path_factory.mktemp("search")
+    collisions(4000, 1, 400).to_csv(folder / "simulated.csv", index=False)
+    made = Search(folder, ("observe", *SEARCH, f"dataset.path={folder / 'simulated.csv'}"))
+    made.write("null.csv", collisions(200, 2))
+    made.write("signal.csv", collisions(200, 3, 30))
+    return made
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Observations are written without figures and page, which take ten times as long as a small test does."""
+    report = "autoscidact.commands.observation_report"
+    for name in ("draw_observation", "draw_score_against_observer", "draw_marginals"):
+        monkeypatch.setattr(f"{report}.{name}", lambda *arguments, **options: None)
+    monkeypatch.setattr(f"{report}.write_observation_page", lambda folder, *arguments: folder / "report.html")
+
+
+@pytest.fixture(scope="session", name="collisions")
+def collisions_fixture() -> Callable[..., pd.DataFrame]:
+    """`collisions`: (n, seed, n_signal) to events."""
+    return collisions
