@@ -32,6 +32,7 @@ from rich.table import Table
 from autoscidact.commands.calibration import calibrations_of, p_by_toys, permuted
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder
+from autoscidact.commands.coverage_result import coverage_notes, show_coverage, write_coverage
 from autoscidact.commands.dataset import dataset_name
 from autoscidact.commands.evaluation import IDEAL, prepared, run_fractions
 from autoscidact.commands.events import embedded_events, ideal_events
@@ -43,11 +44,10 @@ from autoscidact.commands.pseudo_experiments import (
     signal_fractions,
 )
 from autoscidact.files import write_text
-from autoscidact.inference.effective_toys import effective_toys, size_warnings
 from autoscidact.inference.engine import one_thread_each
 from autoscidact.inference.significance import Significance, permutation_significances, significances
 from autoscidact.provenance import record
-from autoscidact.report.coverage import coverage_table, draw_uniformity, readable_coverage
+from autoscidact.report.coverage import coverage_table
 from autoscidact.report.figures import draw_z_against_fraction
 from autoscidact.report.gather import gather
 from autoscidact.report.runs import read_run
@@ -156,33 +156,8 @@ def run(cfg: DictConfig) -> Path:
         save(draw_asymptotic(gathered), folder / "all_tests_asymptotic.png")
     show(table, folder)
     if covered:
-        show_coverage(
-            pd.concat(covered),
-            size_warnings(n_ref, n_data, effective_toys(toys["n_null"], n_data, pools.weights[pools.background])),
-        )
+        show_coverage(pd.concat(covered), coverage_notes(pools, definition, toys["n_null"], calibrations))
     return folder
-
-
-def write_coverage(folder: Path, table: pd.DataFrame, uniform: dict[str, dict[str, NDArray[np.float64]]]) -> None:
-    """Writes coverage.csv, coverage.md and a figure of p for each statistic and calibration."""
-    write_csv(folder / "coverage.csv", table)
-    titles, cells = readable_coverage(table)
-    lines = [titles, ["---"] * len(titles), *cells]
-    write_text(folder / "coverage.md", "".join(f"| {' | '.join(line)} |\n" for line in lines))
-    for name, p in uniform.items():
-        save(draw_uniformity(p, name), folder / f"uniformity_{name.replace(' ', '_')}.png")
-
-
-def show_coverage(table: pd.DataFrame, warnings: list[str]) -> None:
-    """Prints false alarms and power, and what is wrong with the sizes of R, D and the pool."""
-    titles, cells = readable_coverage(table)
-    shown = Table(*titles, box=None, header_style="bold", title="type-I error and power", title_justify="left")
-    for row in cells:
-        shown.add_row(*row)
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(shown)
-    for sentence in warnings:
-        console.print(f"warning: {sentence}")
 
 
 def show(table: Any, folder: Path) -> None:
