@@ -228,7 +228,8 @@ def test_toys_and_permutations_agree_on_null_observations(tmp_path: Path) -> Non
     together = pools.append(rng.normal(size=(100 * n, 2)), {})
     observations = [replace(together, observed=4000 + 100 * i + np.arange(100)) for i in range(n)]
     with initialize_config_dir(str(CONFIGS), version_base=None):
-        cfg = compose("observe", overrides=["observed=none", "kernel=fixed", "kernel.widths=[1.0]", "nplm.n_centers=100"])
+        overrides = ["observed=none", "kernel=fixed", "kernel.widths=[1.0]", "nplm.n_centers=100"]
+        cfg = compose("observe", overrides=overrides)
     statistic = instantiate(cfg.statistic.nplm, _convert_="all")
     by_toys, by_permutation = [], []
     with one_thread_each():
