@@ -16,19 +16,25 @@ def exchangeable_pools(pools: Pools, reference: NDArray[np.int64], data: NDArray
     so that under the null all labellings are exchangeable and p is exact, whatever the sample sizes
     (Lehmann and Romano 2005, Sec. 15.2; Hemerik and Goeman 2018, doi:10.1007/s11749-017-0571-1).
 
+    The events stand in an order of their own, by their points. Were R first and D last, a statistic that picks events
+    by their place with one seed (centres) would pick as many of D for every observation, but another number for each
+    permutation: at seed 0, |R|=200, |D|=50, one null observation in three was then above 1 sigma instead of one in six.
+
     Args:
         reference, data: rows of `pools`, different ones.
 
     Returns:
-        R first, then D (`observed`), then the signal events, for statistics that know what they look for.
+        R and D together, D being `observed`, then the signal events, for statistics that know what they look for.
 
     Raises:
         ValueError: an event is in R and in D, or twice in R.
     """
     if len(np.unique(np.concatenate([reference, data]))) != len(reference) + len(data):
         raise ValueError("permutations need different events in R and D")
-    rows = np.concatenate([reference, data, pools.signal])
-    n = len(reference) + len(data)
+    both = np.concatenate([reference, data])
+    order = np.lexsort(pools.points[both].T)
+    rows = np.concatenate([both[order], pools.signal])
+    n = len(both)
     everything = np.arange(n)
     return Pools(
         points=pools.points[rows],
@@ -41,7 +47,7 @@ def exchangeable_pools(pools: Pools, reference: NDArray[np.int64], data: NDArray
         scale=pools.scale,
         labels=None if pools.labels is None else pools.labels[rows],
         training=pools.training,
-        observed=everything[len(reference) :],
+        observed=np.flatnonzero(order >= len(reference)),
         observers={name: values[rows] for name, values in pools.observers.items()},
     )
 
@@ -54,9 +60,8 @@ def permutations_of(pools: Pools, seed: int) -> ToyDefinition:
 
 def as_labelled(pools: Pools) -> ToyBatch:
     """R and D as they are, as a batch of one toy of `exchangeable_pools`."""
-    n_ref = len(pools.reference) - len(pools.observed)
     return ToyBatch(
-        reference=pools.reference[None, :n_ref],
+        reference=np.setdiff1d(pools.reference, pools.observed)[None, :],
         data=(pools.observed,),
         n_signal=np.zeros(1, dtype=np.int64),
         index=np.array([OBSERVED], dtype=np.int64),
