@@ -98,10 +98,10 @@ def readable_coverage(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def _cell(row: object) -> str:
     rate, f_s = float(row.rate), float(row.f_s)  # type: ignore[attr-defined]
-    if f_s > 0:
-        return f"{rate:.0%}"
     if float(row.attainable) == 0:  # type: ignore[attr-defined]
         return "not reached"
+    if f_s > 0:
+        return f"{rate:.0%}"
     mark = "" if bool(row.inside) else " !"  # type: ignore[attr-defined]
     return f"{rate:.2%} [{row.expected_low:.2%}, {row.expected_high:.2%}]{mark}"  # type: ignore[attr-defined]
 
