@@ -11,11 +11,12 @@ from omegaconf import DictConfig
 
 from autoscidact.commands.configuration import as_list
 from autoscidact.commands.observed_sample import numbers_events, read_events
-from autoscidact.commands.regions import in_region, region
+from autoscidact.commands.regions import in_region, in_words, region
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
 
 DEPTHS = (5, 10, 20)
+MOST_RANKS = 30
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def read_candidates(cfg: DictConfig, config: Mapping[str, Any], embedded: Embedd
         events = read_events(cfg, config, embedded, file)
         inside = in_region(ranges, events.observers, len(events), str(file))
         ids |= set(events.ids[inside].tolist())
-    return Candidates(frozenset(ids), " and ".join(f"{key} in {ranges[key]}" for key in ranges))
+    return Candidates(frozenset(ids), in_words(ranges))
 
 
 def found_among_ranked(candidates: Candidates, ranked: pd.DataFrame) -> list[str]:
@@ -66,7 +67,8 @@ def found_among_ranked(candidates: Candidates, ranked: pd.DataFrame) -> list[str
     tops = [depth for depth in DEPTHS if depth < n]
     counts = ", ".join(f"{int(is_known[:depth].sum())} of the first {depth} ({k * depth / n:.1f})" for depth in tops)
     where = f" with {candidates.where}" if candidates.where else ""
-    ranks = ", ".join(str(rank + 1) for rank in np.flatnonzero(is_known))
+    found = [str(rank + 1) for rank in np.flatnonzero(is_known)]
+    ranks = ", ".join(found[:MOST_RANKS]) + (f" and {k - MOST_RANKS} more" if k > MOST_RANKS else "")
     return [
         f"Of {len(candidates.ids)} known candidates{where}, {k} are among the {n} observed events; they "
         f"make up {counts} (in brackets: expected of a random order). Their ranks: {ranks or 'none'}."

@@ -29,7 +29,7 @@ from autoscidact.commands.observed_region import Task, Tested, test_region
 from autoscidact.commands.observed_sample import Sample, read_sample
 from autoscidact.commands.observed_sizes import observed_sizes
 from autoscidact.commands.pseudo_experiments import checked_toys
-from autoscidact.commands.regions import in_region, region
+from autoscidact.commands.regions import in_region, in_words, region
 from autoscidact.commands.systematics import sample_files, warn_of_idle_rates
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
@@ -68,7 +68,7 @@ def run(cfg: DictConfig) -> Path:
     def task(ranges: Mapping[str, list[tuple[float, float]]], statistics: tuple[str, ...], aside: bool) -> Task:
         chosen, data = _inside(events, ranges), _sample_inside(sample, ranges)
         if not len(data.events):
-            raise UserError(f"{sample.source}: no observed event lies in {_words(ranges)}")
+            raise UserError(f"{sample.source}: no observed event lies in {in_words(ranges)}")
         sized, f_s = observed_sizes(config, toys, chosen, len(data.events), any_reference=aside)
         return Task(
             events=chosen,
@@ -88,7 +88,7 @@ def run(cfg: DictConfig) -> Path:
         beside = task({**selection, **outside}, names[:1], aside=True)
         if len(beside.sample.events) < MIN_CONTROL:
             raise UserError(
-                f"control: only {len(beside.sample.events)} observed events lie in {_words(outside)}; "
+                f"control: only {len(beside.sample.events)} observed events lie in {in_words(outside)}; "
                 f"a control region needs at least {MIN_CONTROL}"
             )
     warn_of_idle_rates(systematics, main.toys["poisson"])
@@ -123,7 +123,7 @@ def run(cfg: DictConfig) -> Path:
     )
     write_text(folder / "config.yaml", record_yaml(cfg))
     write_text(folder / "run.json", record(config, results))
-    write_report(folder, config, candidates, main, found, control, _words({**selection}), _words(outside))
+    write_report(folder, config, candidates, main, found, control, in_words(selection), in_words(outside))
     return folder
 
 
@@ -133,12 +133,6 @@ def _inside(events: EmbeddedEvents, ranges: Mapping[str, list[tuple[float, float
 
 def _sample_inside(sample: Sample, ranges: Mapping[str, list[tuple[float, float]]]) -> Sample:
     return sample.take(in_region(ranges, sample.events.observers, len(sample.events), str(sample.source)))
-
-
-def _words(ranges: Mapping[str, list[tuple[float, float]]]) -> str:
-    return " and ".join(
-        f"{name} in " + " or ".join(f"{low:g} to {high:g}" for low, high in pairs) for name, pairs in ranges.items()
-    )
 
 
 def _calibrations(value: Any) -> tuple[str, ...]:

@@ -40,6 +40,13 @@ def in_region(
     return inside
 
 
+def in_words(ranges: Mapping[str, list[tuple[float, float]]]) -> str:
+    """In words, as "m4l in 110 to 118 or 130 to 180"; empty for no ranges."""
+    return " and ".join(
+        f"{name} in " + " or ".join(f"{low:g} to {high:g}" for low, high in pairs) for name, pairs in ranges.items()
+    )
+
+
 def _ranges(key: str, value: Any) -> list[tuple[float, float]]:
     ranges = [value] if isinstance(value, list) and value and not isinstance(value[0], list) else value
     try:

@@ -214,11 +214,11 @@ def test_permutations_stand_beside_toys(search: Any, null: Any, tmp_path: Path, 
 
 @pytest.mark.statistical
 def test_toys_and_permutations_agree_on_null_observations(tmp_path: Path) -> None:
-    """Both p of the same null observations: correlated above 0.8, and equal on average within 0.1.
+    """Both p of the same null observations: correlated above 0.9, and equal on average within 0.2.
 
-    Each p is known to 0.035 (200 of either). Toys condition on R and permutations do not, which moves all p of toys
-    together, by about as much as |D|/|R| = 1/8 lets R's fluctuations count. In 20 choices of seeds the correlation was
-    never below MEASURED_R, the mean difference never beyond MEASURED_D; the seeds are fixed.
+    Toys condition on R and permutations do not, which moves all p of toys together, by as much as |D|/|R| = 1/8 lets
+    R's fluctuations count. In 8 choices of seeds the correlation was 0.97 to 0.99 and the mean difference at most 0.12;
+    the seeds are fixed. Few centres, which the two choose from other events, would bring the correlation down to 0.7.
     """
     n, n_null = (60, 1000) if FULL else (20, 200)
     rng = np.random.default_rng(8)
@@ -241,8 +241,8 @@ def test_toys_and_permutations_agree_on_null_observations(tmp_path: Path) -> Non
                 cfg, "nplm", seen, definition, n_null, 0, Resources(), str(tmp_path), 1
             )
             by_permutation.append(found[0].p_empirical)
-    assert np.corrcoef(by_toys, by_permutation)[0, 1] > 0.8
-    assert abs(np.mean(by_toys) - np.mean(by_permutation)) < 0.1
+    assert np.corrcoef(by_toys, by_permutation)[0, 1] > 0.9
+    assert abs(np.mean(by_toys) - np.mean(by_permutation)) < 0.2
 
 
 def outside(mass: pd.Series) -> pd.Series:
@@ -264,6 +264,12 @@ def test_a_distorted_control_region_is_warned_of(
     assert "control region (p" not in fine.out
     warned = succeed(*words, search.write("distorted.csv", distorted))
     assert "warning: R does not describe the control region (p" in warned.out
+    # Declared, the same distortion is expected there.
+    other = collisions(3000, 9)
+    other.assign(x=other.x + 0.8 * outside(other.mass)).to_csv(tmp_path / "other.csv", index=False)
+    declared = f"systematics={{shift: {{up_file: {tmp_path / 'other.csv'}}}}}"
+    known = succeed(*words, declared, f"observed={search.folder / 'distorted.csv'}")
+    assert "control region (p" not in known.out
     # Inside nothing has changed.
     chosen = succeed(*words, "select={mass: [90,110]}", "control=null", f"observed={search.folder / 'distorted.csv'}")
     same = succeed(*words, "select={mass: [90,110]}", "control=null", f"observed={search.folder / 'honest.csv'}")
@@ -333,3 +339,21 @@ def test_masses_in_the_published_files_have_no_say(
         found.append(results_of(folder_of(succeed("observe", *words, f"observed={tmp_path / f'{name}.csv'}"))))
     assert found[0] == found[1] == found[2]
     assert b"m4l" in found[0]["events.csv"]
+
+
+def test_known_candidates_are_looked_for_by_id(
+    search: Any, collisions: Any, tmp_path: Path, succeed: Run, no_figures: None
+) -> None:
+    """The 30 injected events in a file of their own, of which those above a mass count."""
+    events = collisions(200, 3, 30)
+    events[events.kind == "new"].to_csv(tmp_path / "known.csv", index=False)
+    wanted = events[(events.kind == "new") & (events.mass >= 130)].number
+    candidates = (f"candidates={tmp_path / 'known.csv'}", "candidates_in={mass: [130,1000]}")
+    words = (*search.words, *candidates, f"observed={search.folder / 'signal.csv'}", f"outputs={tmp_path}")
+    outcome = succeed(*words)
+    ranked = pd.read_csv(folder_of(outcome) / "events.csv")
+    ranks = ranked["rank"][ranked.id.isin(wanted)].tolist()
+    assert f"Of {len(wanted)} known candidates with mass in 130 to 1000, {len(wanted)} are among" in outcome.out
+    text = " ".join(outcome.out.split())
+    assert f"{sum(rank <= 20 for rank in ranks)} of the first 20 ({len(wanted) * 20 / 230:.1f})" in text
+    assert f"Their ranks: {', '.join(map(str, ranks))}." in text
