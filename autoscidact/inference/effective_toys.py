@@ -71,7 +71,8 @@ def size_warnings(n_ref: int, n_data: int, toys: EffectiveToys) -> list[str]:
     if n_ref < MIN_REFERENCE * n_data:
         found.append(
             f"R is not much larger than D: |R|={n_ref} is {n_ref / n_data:.1f} times |D|={n_data}, so that t feels the "
-            f"fluctuations of R as well; raise toys.n_ref to {MIN_REFERENCE * n_data}, or lower toys.n_data"
+            f"fluctuations of R as well; raise toys.n_ref to {MIN_REFERENCE * n_data}, or test fewer "
+            "events (in discover: toys.n_data)"
         )
     if toys.disjoint < MIN_DISJOINT:
         weighted = (
@@ -80,6 +81,7 @@ def size_warnings(n_ref: int, n_data: int, toys: EffectiveToys) -> list[str]:
         found.append(
             f"toys overlap: a pool of {toys.n_pool} events{weighted} makes {toys.disjoint:.1f} toys of |D|={n_data} "
             f"without a common event, so that {toys.n_toys} toys are worth {toys.effective:.1f} independent ones and "
-            f"their spread is too small by {1 - toys.spread_ratio:.0%}; lower toys.n_data, or add background events"
+            f"their spread is too small by {1 - toys.spread_ratio:.0%}; test fewer events (in discover: "
+            "toys.n_data), or add background events"
         )
     return found

@@ -40,7 +40,7 @@ class Relabelled:
     @property
     def definition(self) -> dict[str, object]:
         """That of the statistic prepared on the whole pools, and that each toy prepares it anew."""
-        return {**self._whole.definition, "relabelled": True}
+        return {**self._whole.definition, "relabelled": "events in the order of their points"}
 
     @property
     def plan(self) -> str:

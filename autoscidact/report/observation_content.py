@@ -34,7 +34,7 @@ class Observation:
         excess: as `excess_table` gives it, or None.
         titles: observer to its title with unit, where that is not its name.
         control: of a control region, or None.
-        warnings: about the calibration. limits: of what the result can mean. A sentence each.
+        notes, warnings, limits: sentences on the ranked events, the calibration, and what the result can mean.
         provenance: what a reader needs to make it again.
     """
 
@@ -52,6 +52,7 @@ class Observation:
     excess: pd.DataFrame | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     control: ControlRegion | None = None
+    notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
     limits: Sequence[str] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)

@@ -74,6 +74,7 @@ def _events(observation: Observation, scores: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
     if scores:
         blocks.append(Figures([_score_figure(name, place) for place, name in enumerate(scores, start=1)]))
+    blocks += map(Text, observation.notes)
     if observation.ranked is not None:
         blocks.append(ranked_table(observation.ranked, observation.best, titles=observation.titles))
     if observation.excess is not None:

@@ -16,8 +16,9 @@ Row = Mapping[str, Any]
 CALIBRATIONS = ("toys+variations", "toys", "permutation")
 """What a claim rests on, first choice first: declared variations of the reference belong to it."""
 
-WHOLE = ("min_p", "average_p", MAX_Z)
-"""Variants that stand for all kernel widths together, with the look-elsewhere effect paid; first choice first."""
+WHOLE = (MAX_Z, "min_p", "average_p")
+"""Variants that stand for all kernel widths together, with the look-elsewhere effect paid; first choice first.
+The largest Z goes on where ranks end: it has a tail, and no ties with null toys that one width puts first."""
 
 VERDICTS = (
     (5.0, "A deviation past five sigma"),

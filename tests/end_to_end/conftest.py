@@ -197,7 +197,8 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> Search:
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Observations are written without figures and page, which take ten times as long as a small test does."""
     report = "autoscidact.commands.observation_report"
-    for name in ("draw_observation", "draw_score_against_observer", "draw_marginals"):
+    monkeypatch.setattr("autoscidact.commands.observation_drawings.draw_marginals", lambda *arguments: None)
+    for name in ("draw_observation", "draw_score_against_observer"):
         monkeypatch.setattr(f"{report}.{name}", lambda *arguments, **options: None)
     monkeypatch.setattr(f"{report}.write_observation_page", lambda folder, *arguments: folder / "report.html")
 
