@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from autoscidact.commands.observed_region import Scored, Task, Tested
 from autoscidact.report.marginals import draw_marginals
 from autoscidact.report.observation_panels import TestPanel
-from autoscidact.report.observation_words import expected_text, measured_text
+from autoscidact.report.observation_words import expected_text, first_choice, measured_text
 from autoscidact.report.observer_score import ObserverScore
 
 BOOKKEEPING = ("run", "event", "id")
@@ -30,11 +30,13 @@ TITLES = {
 
 
 def best_variant(found: Tested, name: str) -> str:
-    """The kernel width that sees most in the observed data: the ranking is for people, no claim rests on it."""
-    rows = found.table[(found.table.statistic == name) & found.table.t_observed.notna() & found.table.width.notna()]
-    rows = rows[rows.calibration == rows.calibration.iloc[0]]
-    z = rows.z_asymptotic.where(rows.z_asymptotic.notna(), rows.z_empirical)
-    return str(rows.variant.loc[z.idxmax()])
+    """The kernel width that expects most of the signal: chosen without the data, it ranks their events fairly.
+
+    Without a signal sample it is the one that sees most in the data; the ranking is for people, no claim rests on it.
+    """
+    rows = first_choice(found.table[(found.table.statistic == name) & found.table.width.notna()])
+    by = "z_expected" if rows.z_expected.notna().any() else "z_empirical"
+    return str(rows.sort_values(by, ascending=False, kind="stable").variant.iloc[0])
 
 
 def in_order(found: Tested) -> list[str]:
@@ -46,10 +48,10 @@ def in_order(found: Tested) -> list[str]:
 def test_panel(name: str, found: Tested) -> TestPanel:
     """One test at the width that expects most of the signal, or without a signal sample sees most in the data."""
     variants, values = found.values[name]
-    rows = found.table[(found.table.statistic == name) & found.table.variant.isin(variants)]
-    rows = rows[rows.calibration == rows.calibration.iloc[0]]
-    z = rows.z_asymptotic.where(rows.z_asymptotic.notna(), rows.z_empirical)
-    row = rows.loc[rows.z_expected.idxmax() if rows.z_expected.notna().any() else z.idxmax()]
+    rows = first_choice(found.table[(found.table.statistic == name) & found.table.variant.isin(variants)])
+    by = "z_expected" if rows.z_expected.notna().any() else "z_empirical"
+    row = rows.sort_values(by, ascending=False, kind="stable").iloc[0]
+    said = {str(key): value for key, value in row.items()}
     i = variants.index(row.variant)
 
     def column(kind: str) -> NDArray[np.float64] | None:
@@ -62,9 +64,9 @@ def test_panel(name: str, found: Tested) -> TestPanel:
         null=null,
         signal=column("signal"),
         observed=float(values["observed"][0, i]),
-        expected=expected_text(row.to_dict()),
-        measured=measured_text(row.to_dict()),
-        variant=str(row.variant),
+        expected=expected_text(said),
+        measured=measured_text(said),
+        variant=str(row.variant) if len(variants) == 1 else f"{row.variant} alone",
         varied_null=column("varied"),
     )
 

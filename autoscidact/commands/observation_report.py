@@ -19,7 +19,7 @@ from autoscidact.commands.observation_drawings import (
 )
 from autoscidact.commands.observed_region import Task, Tested
 from autoscidact.files import atomic_path
-from autoscidact.inference.effective_toys import effective_toys, size_warnings
+from autoscidact.inference.effective_toys import effective_reference, effective_toys, size_warnings
 from autoscidact.report.observation_content import ControlRegion, Observation
 from autoscidact.report.observation_figures import draw_observation
 from autoscidact.report.observation_page import write_observation_page
@@ -67,7 +67,11 @@ def write_report(
         marginals = marginals_of(task, scored, place, weight, titles)
     overview = draw_observation([test_panel(name, found) for name in in_order(found)], overview_score)
     pools = found.pools
-    toys = effective_toys(task.toys["n_null"], found.definition.n_data, pools.weights[pools.background])
+    sizes = []
+    if "toys" in task.calibrations:
+        toys = effective_toys(task.toys["n_null"], found.definition.n_data, pools.weights[pools.background])
+        n_ref = found.definition.n_ref if pools.resampled else effective_reference(pools.reference)
+        sizes = size_warnings(n_ref, found.definition.n_data, toys)
     observation = Observation(
         dataset=dataset_name(config),
         observed=str(task.sample.source),
@@ -83,7 +87,7 @@ def write_report(
         excess=excess,
         titles=titles,
         control=None if control is None else _control(control, control_selection),
-        warnings=[*size_warnings(found.definition.n_ref, found.definition.n_data, toys), *_shift_warning(control)],
+        warnings=[*sizes, *_shift_warning(control)],
         notes=notes,
         limits=[str(sentence) for sentence in config["limits"]],
         provenance={

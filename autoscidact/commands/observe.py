@@ -14,6 +14,7 @@ Examples:
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,10 @@ def run(cfg: DictConfig) -> Path:
         chosen, data = _inside(events, ranges), _sample_inside(sample, ranges)
         if not len(data.events):
             raise UserError(f"{sample.source}: no observed event lies in {in_words(ranges)}")
-        sized, f_s = observed_sizes(config, toys, chosen, len(data.events), any_reference=aside)
+        # Where no signal is expected there is none to ask for.
+        asked = {**config, "f_s": None} if aside else config
+        draws_toys = "toys" in calibrations
+        sized, f_s = observed_sizes(asked, toys, chosen, len(data.events), any_reference=aside, draws_toys=draws_toys)
         return Task(
             events=chosen,
             sample=data,
@@ -100,6 +104,8 @@ def run(cfg: DictConfig) -> Path:
     control = None
     if beside is not None:
         print(f"control region: {len(beside.sample.events)} events, {beside.toys['n_data']:.4g} expected")
+        # Of the tests that could be run.
+        beside = replace(beside, statistics=tuple(found.values)[:1])
         control = beside, test_region(cfg, config, beside, resources, device, workers)
 
     folder = _folder(config, main, found, control)
@@ -155,17 +161,20 @@ def _folder(config: Mapping[str, Any], main: Task, found: Tested, control: tuple
         "statistic": found.definitions,
         "seed": config["seed"],
         "toys": vars(found.definition),
-        "observed": _hash(main),
+        "observed": _hash(main.sample),
+        "drawn_from": found.drawn_from,
+        "titles": [config["titles"], config["limits"]],
         "f_s": main.f_s,
         "calibration": main.calibrations,
         "systematics": main.systematics,
         "counts": [main.toys["n_null"], main.toys["n_signal"], main.toys["n_permutations"]],
-        "alternatives": {name: array_hash(other.events.features) for name, other in main.alternatives.items()},
-        "control": None if control is None else [vars(control[1].definition), _hash(control[0])],
+        "alternatives": {name: _hash(other) for name, other in main.alternatives.items()},
+        "control": None if control is None else [control[1].drawn_from, _hash(control[0].sample)],
         "candidates": [config["candidates"], config["candidates_in"]],
     }
     return run_folder(config["outputs"], "observe", dataset_name(config), key)
 
 
-def _hash(task: Task) -> str:
-    return array_hash(task.sample.events.features)
+def _hash(sample: Sample) -> str:
+    events = sample.events
+    return array_hash(events.features, events.ids, *(events.observers[name] for name in sorted(events.observers)))

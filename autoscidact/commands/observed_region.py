@@ -16,6 +16,7 @@ from autoscidact.commands.permutations import permuted_significances
 from autoscidact.commands.pseudo_experiments import check_fractions, numeric, pools_of, same_pools
 from autoscidact.commands.systematics import variations_of
 from autoscidact.embedding.table import EmbeddedEvents
+from autoscidact.errors import UserError
 from autoscidact.inference.engine import one_thread_each
 from autoscidact.inference.observation import ObservedSignificance, observed_significances
 from autoscidact.statistics.contract import Scores
@@ -75,7 +76,7 @@ class Tested:
         values: statistic to (variants, {"null", "signal", "varied", "observed"} to t).
         scores: statistic to `Scored`, of those that score events.
         pools, definition: what null toys were drawn from, and how.
-        definitions: statistic to what fixes its t.
+        definitions: statistic to what fixes its t. drawn_from: statistic and calibration to the keys of their toys.
     """
 
     table: pd.DataFrame
@@ -84,6 +85,7 @@ class Tested:
     pools: Pools
     definition: ToyDefinition
     definitions: Mapping[str, Mapping[str, object]]
+    drawn_from: Mapping[str, list[str]]
 
 
 def test_region(
@@ -95,7 +97,7 @@ def test_region(
         UserError: too few events, a test that the events do not allow, or toys that cannot calibrate.
     """
     toys, seed, outputs = task.toys, config["seed"], config["outputs"]
-    pools, definition = pools_of(task.events, toys, seed)
+    pools, definition = pools_of(task.events, toys, seed, draws_toys="toys" in task.calibrations)
     check_fractions(pools, [] if task.f_s is None else [task.f_s], definition.n_data, definition.poisson)
 
     def seen_by(name: str) -> Pools:
@@ -108,6 +110,7 @@ def test_region(
     values: dict[str, tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]] = {}
     scores: dict[str, Scored] = {}
     definitions: dict[str, Mapping[str, object]] = {}
+    drawn_from: dict[str, list[str]] = {}
     fractions = [] if task.f_s is None else [task.f_s]
     f_s = NAN if task.f_s is None else task.f_s
     chosen = {**config, "statistic": {name: config["statistic"][name] for name in task.statistics}}
@@ -117,6 +120,14 @@ def test_region(
             t = statistic.evaluate(toy)[0]
         widths: Any = statistic.definition.get("widths") or dict.fromkeys(statistic.variants, NAN)
         found: dict[str, NDArray[np.float64]] = {"observed": t[None, :]}
+        permuted: list[ObservedSignificance] = []
+        if "permutation" in task.calibrations:
+            # First, because a test that they do not suit says so before any toy is run.
+            permuted, null, t_permuted = permuted_significances(
+                cfg, name, seen, definition, toys["n_permutations"], seed, resources, outputs, workers
+            )
+            if task.calibrations == ("permutation",):
+                found |= {"null": null, "observed": t_permuted[None, :]}
         calibrated = {"toys": definition} if "toys" in task.calibrations else {}
         if calibrated and seen.variations:
             calibrated["toys+variations"] = replace(definition, variations=_key(seen))
@@ -129,19 +140,18 @@ def test_region(
             found["null" if calibration == "toys" else "varied"] = null
             if calibration == "toys" and with_signal is not None:
                 found["signal"] = with_signal
-        if "permutation" in task.calibrations:
-            permuted, null, t_permuted = permuted_significances(
-                cfg, name, seen, definition, toys["n_permutations"], seed, resources, outputs, workers
-            )
-            rows += permuted
-            if "null" not in found:
-                found |= {"null": null, "observed": t_permuted[None, :]}
+        rows += permuted
         if isinstance(statistic, Scores):
             with one_thread_each():
                 scores[name] = _scored(statistic, seen, definition)
         values[name] = (statistic.variants, found)
         definitions[name] = statistic.definition
-    return Tested(pd.DataFrame([vars(row) for row in rows]), values, scores, pools, definition, definitions)
+        drawn_from |= {f"{name} {calibration}": [seen.fingerprint, d.key] for calibration, d in calibrated.items()}
+    if not rows:
+        raise UserError(
+            f"none of the tests {', '.join(task.statistics)} can be run (see above); choose another statistic"
+        )
+    return Tested(pd.DataFrame([vars(row) for row in rows]), values, scores, pools, definition, definitions, drawn_from)
 
 
 def _with_samples(pools: Pools, task: Task, config: Mapping[str, Any], device: str) -> Pools:

@@ -10,17 +10,23 @@ from autoscidact.commands.configuration import as_list
 from autoscidact.commands.pseudo_experiments import expected_size
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
-from autoscidact.toys.pools import equal_weights, fitting_sizes
+from autoscidact.toys.sizes import equal_weights, fitting_sizes
 
 
 def observed_sizes(
-    config: Mapping[str, Any], toys: Mapping[str, Any], events: EmbeddedEvents, n_observed: int, any_reference: bool
+    config: Mapping[str, Any],
+    toys: Mapping[str, Any],
+    events: EmbeddedEvents,
+    n_observed: int,
+    any_reference: bool,
+    draws_toys: bool = True,
 ) -> tuple[dict[str, Any], float | None]:
     """Settings of toys whose size is that of the observation or fluctuates about the expected one; f_s to expect.
 
     Args:
         config: of which `expected` and `f_s` count. toys: as `checked_toys` gives them. events: of the region tested.
         any_reference: |R| may be smaller than `toys.n_ref` says, as in a region that holds a part of the events.
+        draws_toys: null toys will be drawn, for which R must leave events; permutations let R have them all.
 
     Raises:
         UserError: an expectation or fraction that is none, or too few events for R and D.
@@ -37,7 +43,8 @@ def observed_sizes(
     else:
         raise UserError(f"expected={wanted}: give auto, weights, observed, or a number of events above 0")
     weights = pool.weights[pool.labels != events.signal]
-    n_ref = _reference_size(toys["n_ref"], weights, max(1, round(expected)), any_reference)
+    n_spared = max(1, round(expected)) if draws_toys else 0
+    n_ref = _reference_size(toys["n_ref"], weights, n_spared, any_reference)
     return {**toys, "n_ref": n_ref, "n_data": expected, "poisson": poisson}, _fraction(
         config["f_s"], pool, expected if by_weight else None
     )
@@ -49,7 +56,7 @@ def _reference_size(wanted: int | str, weights: NDArray[np.float64], n_data: int
         return wanted
     there = len(weights)
     # Toys that hold more than a third of what R leaves are warned of.
-    fitting = max(min(fitting_sizes(there)[0], there - 3 * n_data), n_data)
+    fitting = max(min(fitting_sizes(there)[0], there - 3 * n_data), n_data) if n_data else there
     n_ref = fitting if wanted == "auto" else min(int(wanted), fitting) if any_reference else int(wanted)
     if n_ref + n_data > there:
         more = f"toys.n_ref={fitting} would fit" if fitting + n_data <= there else "add background events"

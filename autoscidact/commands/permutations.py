@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from autoscidact.commands.evaluation import run_fractions
+from autoscidact.errors import UserError
 from autoscidact.inference.engine import one_thread_each
 from autoscidact.inference.observation import ObservedSignificance, observed_significances
 from autoscidact.statistics.contract import Statistic
@@ -45,7 +46,12 @@ def permuted_significances(
     permuted = permutations_of(together, seed)
     statistic: Statistic = instantiate(cfg.statistic[name], _convert_="all")
     with one_thread_each():
-        statistic.prepare(together, permuted.n_ref, permuted.n_data, seed, resources)
+        try:
+            statistic.prepare(together, permuted.n_ref, permuted.n_data, seed, resources)
+        except UserError as error:
+            raise UserError(
+                f"calibration=permutation cannot calibrate {name}: under it no event has a class ({error})"
+            ) from error
         t = statistic.evaluate(as_labelled(together))[0]
     print(f"{name}: {n_permutations} permutations of |R|={permuted.n_ref} and |D|={permuted.n_data}")
     null, _ = run_fractions(statistic, together, permuted, [], n_permutations, 0, outputs, workers)

@@ -11,15 +11,19 @@ from autoscidact.commands.configuration import as_list, switch, whole_number
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
 from autoscidact.toys.labelled import LabelledPoints
-from autoscidact.toys.pools import Pools, build_pools, check_disjoint, fitting_sizes, with_points
+from autoscidact.toys.pools import Pools, build_pools, with_points
 from autoscidact.toys.sampler import ToyDefinition, check_signal_fraction
+from autoscidact.toys.sizes import check_disjoint, fitting_sizes
 
 
-def pools_of(events: EmbeddedEvents, toys: Mapping[str, Any], seed: int) -> tuple[Pools, ToyDefinition]:
+def pools_of(
+    events: EmbeddedEvents, toys: Mapping[str, Any], seed: int, draws_toys: bool = True
+) -> tuple[Pools, ToyDefinition]:
     """Pools of the test split, and what defines the toys drawn from them.
 
     Args:
         events: with a signal class and all their splits. toys: as `checked_toys` gives them.
+        draws_toys: null toys will be drawn, for which R must leave background events.
 
     Raises:
         UserError: splits that share events, or too few events.
@@ -39,7 +43,7 @@ def pools_of(events: EmbeddedEvents, toys: Mapping[str, Any], seed: int) -> tupl
         pool.weights,
         is_signal,
         n_ref,
-        n_data,
+        n_data if draws_toys else 0,
         resample,
         seed,
         labels=pool.labels,

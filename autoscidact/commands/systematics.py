@@ -37,7 +37,8 @@ def variations_of(
 
     Each entry is NAME: {scale: 0.1, classes: [...]} for a rate known to 10 % (of some classes, by default all),
     NAME: {up: OBSERVER, down: OBSERVER} for observers that hold each event's weight relative to the nominal one, or
-    NAME: {up_file: FILE, down_file: FILE} for samples of alternative events. Without a side down, it mirrors up.
+    NAME: {up_file: FILE, down_file: FILE} for samples of alternative events. Without a side down, weights mirror up and
+    an alternative sample stands for both sides. Events of an alternative sample count alike.
 
     Args:
         samples: pool rows of each of `sample_files`.

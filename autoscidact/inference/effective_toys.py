@@ -65,6 +65,12 @@ def effective_toys(n_toys: int, n_data: int, weights: NDArray[np.float64]) -> Ef
     return EffectiveToys(n_toys, len(weights), total, shared, 1 / shared, n_toys / (1 + (n_toys - 1) * shared))
 
 
+def effective_reference(reference: NDArray[np.int64]) -> int:
+    """Different events that R is worth: (sum m)^2 / sum m^2, m being how often it holds each."""
+    times = np.unique(reference, return_counts=True)[1]
+    return round(float(len(reference) ** 2 / np.square(times).sum()))
+
+
 def size_warnings(n_ref: int, n_data: int, toys: EffectiveToys) -> list[str]:
     """Sentences to warn with: R not much larger than D, or a pool too small for its toys. Empty if all is well."""
     found = []

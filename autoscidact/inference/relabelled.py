@@ -9,8 +9,9 @@ from autoscidact.errors import UserError
 from autoscidact.statistics.contract import AsymptoticLaw, Statistic
 from autoscidact.statistics.resources import Resources
 from autoscidact.toys.exchange import as_labelled, exchangeable_pools, permutations_of
-from autoscidact.toys.pools import Pools, equal_weights
+from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch, draw_toys
+from autoscidact.toys.sizes import equal_weights
 
 
 class Relabelled:

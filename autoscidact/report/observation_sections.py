@@ -59,8 +59,9 @@ def _overview(observation: Observation) -> Figures:
         "Each test's t in null toys (blue), in toys with signal where there is a sample of it (orange), and in the "
         "observed data (red line); dashed: null toys that hold the declared variations. With an observer, last: the "
         "reference (blue), observed events (points, the highest-ranked by number) and signal (orange lines) against "
-        "the fitted log density ratio, with example thresholds (red). That score comes from the embedding alone: the "
-        "observer was shown neither to the encoder nor to the fit of the ratio."
+        "the fitted log density ratio, with example thresholds (red). Of a test with several kernel widths one is "
+        "shown, with its own p; the answer above is of all of them, the look-elsewhere effect paid. The score "
+        "comes from the embedding alone: the observer was shown neither to the encoder nor to the fit of the ratio."
     )
     row = headline_row(observation.table)
     alt = (

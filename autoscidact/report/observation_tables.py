@@ -78,8 +78,9 @@ def calibration_table(table: pd.DataFrame) -> Table | None:
     rows = [[*test, *(cells.get(kind, "") for kind in kinds)] for test, cells in tests.items()]
     caption = (
         "The same observed data under every calibration: p and Z. Between toys and toys+variations lies the price of "
-        "the declared variations of the reference; toys and permutations should agree where R is large and well "
-        "described."
+        "the declared variations of the reference. Permutations take another R of the same events and other centres, "
+        "and know nothing of how many events are expected: they should agree with toys of the observed size "
+        "(expected=observed) where R is large."
     )
     return Table("calibrations", caption, ["test", "variant", *kinds], rows, heads=2)
 

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
-from autoscidact.toys.pools import Pools, equal_weights
+from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import OBSERVED, ToyBatch, ToyDefinition
+from autoscidact.toys.sizes import equal_weights
 
 
 def exchangeable_pools(pools: Pools, reference: NDArray[np.int64], data: NDArray[np.int64]) -> Pools:
@@ -24,7 +25,8 @@ def exchangeable_pools(pools: Pools, reference: NDArray[np.int64], data: NDArray
         reference, data: rows of `pools`, different ones.
 
     Returns:
-        R and D together, D being `observed`, then the signal events, for statistics that know what they look for.
+        R and D together without class labels (observed events have none), D being `observed`; then the signal events,
+        for statistics that know what they look for.
 
     Raises:
         ValueError: an event is in R and in D, or twice in R.
@@ -45,7 +47,7 @@ def exchangeable_pools(pools: Pools, reference: NDArray[np.int64], data: NDArray
         signal=np.arange(n, len(rows)),
         mean=pools.mean,
         scale=pools.scale,
-        labels=None if pools.labels is None else pools.labels[rows],
+        labels=None,
         training=pools.training,
         observed=np.flatnonzero(order >= len(reference)),
         observers={name: values[rows] for name, values in pools.observers.items()},

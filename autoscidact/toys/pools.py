@@ -1,6 +1,5 @@
 """Pools: the embedded events that toys draw from, and which of them each role may use."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,12 +10,9 @@ from numpy.typing import NDArray
 from autoscidact.errors import UserError
 from autoscidact.files import array_hash
 from autoscidact.toys.labelled import LabelledPoints
+from autoscidact.toys.sizes import check_sizes, equal_weights, warn_of_shared_events
 from autoscidact.toys.standardise import mean_and_scale
 from autoscidact.toys.variations import Variation
-
-SHARED_FRACTION_WARNING = 1 / 3
-"""Toys that hold more than this part of the background pool share so many events that
-the spread of the null is visibly underestimated for an observation from outside the pool."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +111,7 @@ def build_pools(
 
     Args:
         points: (n, d) embedded events; `is_signal`: (n,) which of them are the held-out class.
+        n_ref: |R|. n_data: expected |D| of toys; 0 where none will be drawn, so that R may take every event.
         seed: of the draw of a fixed R.
         labels: (n,) class names of the events.
         training: labelled events of other splits, in the units of `points`; standardised along with them.
@@ -132,7 +129,7 @@ def build_pools(
     weights = np.asarray(weights, float)
     background, signal = np.flatnonzero(~is_signal), np.flatnonzero(is_signal)
     equal = equal_weights(weights[background])
-    _check_sizes(len(background), n_ref, n_data, equal)
+    check_sizes(len(background), n_ref, n_data, equal)
     mean, scale = mean_and_scale(points[background], weights[background])
     if resample_reference:
         reference = background
@@ -145,7 +142,8 @@ def build_pools(
             half, background = np.split(rng.permutation(background), [len(background) // 2])
             reference = np.sort(rng.choice(half, n_ref, p=weights[half] / weights[half].sum()))
             background = np.sort(background)
-    _warn_of_shared_events(weights[background], n_data, n_ref if resample_reference else 0, equal)
+    if n_data:
+        warn_of_shared_events(weights[background], n_data, n_ref if resample_reference else 0, equal)
     return Pools(
         points=(points - mean) / scale,
         ids=ids,
@@ -174,62 +172,3 @@ def with_points(pools: Pools, points: NDArray[np.floating], training: LabelledPo
     moved = (np.asarray(points, dtype=np.float64) - mean) / scale
     labelled = None if training is None else training.standardised(mean, scale)
     return replace(pools, points=moved, mean=mean, scale=scale, training=labelled)
-
-
-def fitting_sizes(n_background: int) -> tuple[int, int]:
-    """|R| and |D| for `toys.n_ref=auto toys.n_data=auto`: 5 to 1, with twice |D| to spare for the toys."""
-    n_data = max(1, n_background // 8)
-    return 5 * n_data, n_data
-
-
-def check_disjoint(**ids: NDArray[np.int64]) -> None:
-    """Checks that named sets of event ids share none.
-
-    Raises:
-        UserError: names the two sets that do, and an example.
-    """
-    names = list(ids)
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            common = np.intersect1d(ids[first], ids[second])
-            if len(common):
-                raise UserError(
-                    f"{first} and {second} share {len(common)} events (id {common[0]}, ...); "
-                    "they must be disjoint for the calibration to hold"
-                )
-
-
-def equal_weights(weights: NDArray[np.float64]) -> bool:
-    """Whether all events are equally likely. Raises UserError where a weight is not positive."""
-    if (weights <= 0).any():
-        raise UserError("event weights must be positive; remove events of weight zero or below")
-    return bool(np.all(weights == weights[0]))
-
-
-def _check_sizes(n_background: int, n_ref: int, n_data: int, equal: bool) -> None:
-    if n_ref < 1 or n_data < 1:
-        raise UserError(f"toys.n_ref={n_ref} and toys.n_data={n_data} must both be at least 1")
-    # Drawn with replacement, more events may be asked for than there are.
-    if not equal and n_background >= 2:
-        return
-    if n_ref + n_data > n_background:
-        ref, data = fitting_sizes(n_background)
-        fit = f"toys.n_ref={ref} toys.n_data={data} would fit" if ref + data < n_background else "add events"
-        raise UserError(
-            f"|R|+|D| = {n_ref}+{n_data} needs {n_ref + n_data} background events, "
-            f"but the pool has {n_background}; {fit}"
-        )
-
-
-def _warn_of_shared_events(weights: NDArray[np.float64], n_data: int, n_ref: int, equal: bool) -> None:
-    there = len(weights) - n_ref if equal else weights.sum() ** 2 / (weights**2).sum()
-    shared = n_data / there
-    if shared > SHARED_FRACTION_WARNING:
-        effective = "" if equal else f" (as many as {there:.0f} of equal weight)"
-        warnings.warn(
-            f"|D|={n_data} is {shared:.0%} of the background events left for it{effective}: toys share many events and "
-            f"the null's spread is too small by about {1 - np.sqrt(max(0.0, 1 - shared)):.0%}; lower toys.n_data or "
-            "add events",
-            UserWarning,
-            stacklevel=3,
-        )

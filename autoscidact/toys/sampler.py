@@ -118,7 +118,7 @@ def draw_toys(pools: Pools, definition: ToyDefinition, f_s: float, indices: Sequ
             r, d = draw_disjoint(rng, pools, source, definition.n_ref, n_background)
             reference.append(r)
         else:
-            d = draw(rng, source.rows, source.weights, n_background)
+            d = source.draw(rng, n_background)
         n_signal.append(n_s)
         data.append(np.concatenate([d, draw(rng, pools.signal, pools.weights[pools.signal], n_s)]))
     return ToyBatch(

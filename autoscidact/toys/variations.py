@@ -73,4 +73,4 @@ def variations_key(variations: Sequence[Variation], points: NDArray[np.float64])
     if not variations:
         return None
     parts = [[variation.fingerprint, array_hash(points[variation.rows])] for variation in variations]
-    return content_hash({"variations": parts}, length=16)
+    return content_hash({"variations": parts, "drawn": "distinct where nominal weights are equal"}, length=16)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscidact.toys.drawing import draw_distinct
 from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyDefinition, draw_toys, observed_toy
 from autoscidact.toys.variations import Variation, variations_key, varied_weights
@@ -74,6 +75,23 @@ def test_an_alternative_sample_takes_the_place_of_the_nominal_one(resampled: boo
     # Past one standard deviation nothing nominal is left.
     assert part.mean() == pytest.approx(np.minimum(u, 1).mean(), abs=0.04)
     assert np.mean(part == 1.0) == pytest.approx(0.317, abs=0.05)
+
+
+@pytest.mark.parametrize("resampled", [False, True])
+def test_a_variation_of_nothing_changes_nothing_but_the_draw(resampled: bool) -> None:
+    """Weights that hardly differ must not turn drawing into drawing with replacement, which widens the null."""
+    shift = np.where(np.arange(N) % 2, 1e-6, 0.0)
+    pool = pools(resampled, variations=(Variation("nothing", 1.0 + shift, 1.0 - shift, NO_ROWS),))
+    for rows in draw_toys(pool, definition(pool), 0.0, range(20)).data:
+        assert len(np.unique(rows)) == len(rows) == N_DATA
+
+
+def test_distinct_draws_keep_the_proportions_of_a_pool_that_is_mostly_used() -> None:
+    """300 of 600 events, half of them twice as likely: 2 in 3 of a toy; at 5 standard errors of 400 toys."""
+    weights = np.where(np.arange(600) % 2, 2.0, 1.0)
+    drawn = [draw_distinct(np.random.default_rng(i), np.arange(600), weights, 300) for i in range(400)]
+    assert all(len(np.unique(rows)) == 300 for rows in drawn)
+    assert np.mean([np.mean(rows % 2) for rows in drawn]) == pytest.approx(2 / 3, abs=5 * 0.03 / np.sqrt(400))
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscidact.errors import UserError
-from autoscidact.toys.pools import Pools, build_pools, check_disjoint, fitting_sizes
+from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyDefinition, draw_toys
+from autoscidact.toys.sizes import check_disjoint, fitting_sizes
 
 
 def pools(resampled: bool = False, weights: np.ndarray | None = None, n: int = 1000, n_signal: int = 100) -> Pools:
