@@ -100,6 +100,7 @@ def _run(command: str, words: list[str]) -> int:
 
     from autoscidact.console import jobs
     from autoscidact.console.explain import explain, one_line
+    from autoscidact.console.mappings import replacing, typed
 
     overrides, flags = _separate(words)
     folders = _folders(words)
@@ -108,7 +109,7 @@ def _run(command: str, words: list[str]) -> int:
         return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises to us instead of printing and exiting
     os.environ["AUTOSCIDACT_SWEEP"] = _unique_name()
-    sys.argv = ["autoscidact", *overrides, *flags]
+    sys.argv = ["autoscidact", *replacing(overrides), *flags]
     try:
         hydra.main(version_base="1.3", config_path=str(folders[0]), config_name=command)(jobs.run_job)()
     except jobs.Stopped as stopped:
@@ -128,7 +129,7 @@ def _run(command: str, words: list[str]) -> int:
         there = re.match(r"Could not append to config. An item is already at '([^']+)'", str(error))
         if there and f"+{there.group(1)}" in {word.partition("=")[0] for word in words}:
             return _run(command, [re.sub(rf"^\+({re.escape(there.group(1))}=)", r"\1", word) for word in words])
-        raise UserError(explain(error, command, overrides, folders)) from error
+        raise UserError(typed(explain(error, command, overrides, folders))) from error
     except (OSError, ValueError) as error:
         raise UserError(one_line(error)) from error
     return 0

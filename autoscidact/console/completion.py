@@ -1,7 +1,10 @@
 """Tab completion of commands; Hydra completes what follows one."""
 
 import os
+import shlex
 from collections.abc import Iterable, MutableMapping
+
+from autoscidact.console.mappings import replacing
 
 
 def split_command(environ: MutableMapping[str, str]) -> str | None:
@@ -15,8 +18,16 @@ def split_command(environ: MutableMapping[str, str]) -> str | None:
     words = [word for word in words[:-1] if word] + words[-1:]  # the last one is empty after a space
     if len(words) < 2:
         return None
-    environ["COMP_LINE"] = " ".join([program, *words[1:]])
+    environ["COMP_LINE"] = " ".join([program, *_readable(" ".join(words[1:-1])), words[-1]])
     return words[0]
+
+
+def _readable(finished: str) -> list[str]:
+    """Words in the form that Hydra runs, without the quotes and spaces at which it would stop reading a line."""
+    try:
+        return ["".join(word.split()) for word in replacing(shlex.split(finished))]
+    except ValueError:
+        return []  # a quote is open still
 
 
 def last_word(environ: MutableMapping[str, str] = os.environ) -> str:

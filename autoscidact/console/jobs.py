@@ -12,6 +12,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from autoscidact.commands.configuration import require_values
 from autoscidact.console.explain import one_line
+from autoscidact.console.mappings import as_typed
 from autoscidact.errors import UserError
 
 
@@ -40,7 +41,8 @@ def run_job(cfg: DictConfig) -> Any:
 
     hydra = HydraConfig.get()
     command = hydra.job.config_name
-    overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # references as typed
+    task: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # references as typed
+    overrides = as_typed(task)
     # What a result records as its command line is the one that makes this job again, alone.
     sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     sys.argv = ["autoscidact", command, *(["--config-dir", sources[0]] if sources else []), *overrides]

@@ -36,7 +36,7 @@ def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def body(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any], Any]], list[dict[str, Any]]]:
-    """Replaces what train and discover do; gives the list of configurations they were run with."""
+    """Replaces what train, discover and observe do; gives the list of configurations they were run with."""
     from omegaconf import OmegaConf
 
     def install(function: Callable[[Any], Any] = lambda cfg: None) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def body(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any], Any]], li
             seen.append(OmegaConf.to_container(cfg, resolve=True))
             return function(cfg)
 
-        for command in ("train", "discover"):
+        for command in ("train", "discover", "observe"):
             module = types.ModuleType(f"autoscidact.commands.{command}")
             module.run = run
             monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -27,6 +27,13 @@ printf '%s\\n' "${COMPREPLY[@]}"
         ("autoscidact train dataset=d", {"dataset=digits"}, {"dataset=synthetic"}),
         ("autoscidact discover -m dataset=digits toys.n_", {"toys.n_ref=", "toys.n_signal="}, {"toys.poisson="}),
         ("autoscidact discover --c", {"--cfg", "--config-dir"}, {"--debug"}),
+        ("autoscidact discover 'toys.n_ref=3' kernel", {"kernel="}, set()),
+        (
+            "autoscidact observe dataset=fourlepton 'control={mZ1: [60,80]}' control.",
+            {"control.mZ1."},
+            {"control.m4l."},
+        ),
+        ("autoscidact discover 'f_s=[0.1, see", {"seed="}, set()),
         ("autoscidact nonsense da", set(), {"dataset="}),
     ],
 )
