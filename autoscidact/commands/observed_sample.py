@@ -1,6 +1,7 @@
 """Observed events, and alternative samples, as the test sees them: read, checked, embedded."""
 
 import importlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from omegaconf import DictConfig
 from autoscidact.commands.dataset import TRAINING_KEYS, load_dataset
 from autoscidact.commands.trained import CHECKPOINT, RAW, training_folder
 from autoscidact.data.contract import SPLITS, Dataset, Events
-from autoscidact.data.observed import check_observed, observed_array, observed_table
+from autoscidact.data.observed import check_new_ids, check_observed, observed_array, observed_table
 from autoscidact.embedding.checkpoint import load
 from autoscidact.embedding.embed import embed
 from autoscidact.embedding.table import EmbeddedEvents
@@ -46,18 +47,28 @@ def read_sample(cfg: DictConfig, config: Mapping[str, Any], embedded: EmbeddedEv
     columns of the dataset's features (for events without named features an NPY array).
 
     Args:
-        embedded: the events that it will be compared with. key: what to name in messages.
+        embedded: the events that it will be compared with.
+        key: where the configuration names the file: "observed" for the data, which must be new and no simulation.
 
     Raises:
-        UserError: no file, or events that cannot be tested (see `check_observed`).
+        UserError: no file, or events that cannot be tested (see `check_observed`); observed ones also by their ids.
     """
     file = Path(str(path)).expanduser()
     if not file.exists():
         raise UserError(f"{file}: no such file; give an existing one with {key}=FILE")
+    if file.is_dir():
+        raise UserError(f"{file}: is a folder; give a file with {key}=FILE")
     own = config["embedding"] not in (None, RAW)
-    events = read_events(cfg, config, embedded, file)
+    with warnings.catch_warnings():
+        if key != "observed":
+            warnings.filterwarnings("ignore", ".* events are simulated")
+        events = read_events(cfg, config, embedded, file)
     known = _as_dataset(embedded) if own else load_dataset(cfg)
-    return Sample(check_observed(events, known, str(file)), file, config["embedding"] is not None)
+    check_observed(events, known, str(file))
+    # An alternative sample may be the dataset's own events, otherwise calibrated.
+    if key == "observed" and not numbers_events(config) and not (own and _numbers_rows(embedded.ids)):
+        check_new_ids(events, known, str(file))
+    return Sample(events, file, config["embedding"] is not None)
 
 
 def read_events(cfg: DictConfig, config: Mapping[str, Any], embedded: EmbeddedEvents, file: Path) -> Events:
@@ -84,6 +95,11 @@ def numbers_events(config: Mapping[str, Any]) -> bool:
     """Whether an observed event's id is its place in the file, which says nothing of it in another file."""
     reads_ids = config["embedding"] in (None, RAW) and hasattr(_module(config), "observed")
     return not reads_ids and config["dataset"].get("id") is None
+
+
+def _numbers_rows(ids: NDArray[np.int64]) -> bool:
+    """Whether these are the ids of a user's embedding without any."""
+    return np.array_equal(ids, np.arange(len(ids)))
 
 
 def embed_sample(config: Mapping[str, Any], sample: Sample, device: str) -> NDArray[np.float32]:

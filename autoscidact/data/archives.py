@@ -1,5 +1,6 @@
 """Archives from elsewhere, unpacked so that they can write nothing outside their folder."""
 
+import lzma
 import os
 import shutil
 import tarfile
@@ -11,15 +12,25 @@ from pathlib import Path, PurePosixPath
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError)
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
+# Of a member's flags in a zip archive.
+_ENCRYPTED = 0x1
 
 
 def unpack(archive: str | Path, folder: str | Path) -> Path:
     """Unpacks a tar (plain or compressed) or zip archive into `folder`, all of it or nothing.
 
     Raises:
-        UserError: names the archive: it is none or is cut short; a member has an absolute path, climbs out with "..",
-            links to outside or is a device; or a member's file is there already.
+        UserError: names the archive: it is none, cut short or damaged; a member is encrypted, has an absolute path,
+            climbs out with "..", links to outside or is a device; or a member's file is there already.
     """
     archive, folder = Path(archive), Path(folder)
     if not archive.is_file():
@@ -33,8 +44,10 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
             else:
                 _unpack_tar(archive, temporary)
         except _DAMAGE as error:
+            # tarfile has a line for each compressor that it tried.
+            reason = " ".join(str(error).split())
             raise UserError(
-                f"{archive}: cut short, damaged, or no tar or zip archive ({error}); get it again"
+                f"{archive}: cut short, damaged, or no tar or zip archive ({reason}); get it again"
             ) from error
         files = [path for path in temporary.rglob("*") if not path.is_dir() or path.is_symlink()]
         for path in files:
@@ -52,6 +65,10 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as file:
         for member in file.infolist():
             _check_path(member.filename, archive)
+            if member.flag_bits & _ENCRYPTED:
+                raise UserError(
+                    f"{archive}: {member.filename!r} is encrypted; unpack it with its password; nothing was written"
+                )
         file.extractall(folder)
 
 

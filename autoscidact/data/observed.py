@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoscidact.data.contract import Dataset, Events
+from autoscidact.data.contract import SPLITS, Dataset, Events
 from autoscidact.data.tables import check_columns, plain_column, read_table
 from autoscidact.errors import UserError
 
@@ -117,6 +117,25 @@ def check_observed(observed: Events, dataset: Dataset, source: str) -> Events:
     _check_units(flat, dataset, names, source)
     _check_unseen(flat, dataset, source)
     return observed
+
+
+def check_new_ids(observed: Events, dataset: Dataset, source: str) -> None:
+    """Checks that no observed event is one of the dataset's, by ids that name events and do not only number rows.
+
+    Features alone do not tell where they were rounded, or calibrated anew.
+
+    Raises:
+        UserError: says how many ids are known, of which splits.
+    """
+    known = np.isin(dataset.events.ids, observed.ids)
+    if known.any():
+        counts = [(name, int((dataset.split[known] == k).sum())) for k, name in enumerate(SPLITS)]
+        where = ", ".join(f"{count} in its {name} split" for name, count in counts if count)
+        raise UserError(
+            f"{source}: {int(known.sum())} of {len(observed)} observed events have the id of an event of dataset "
+            f"{dataset.name}, {where}, the first is {dataset.events.ids[known].min()}; leave them out, or give "
+            "different events different ids"
+        )
 
 
 def _check_units(flat: NDArray[np.float32], dataset: Dataset, names: tuple[str, ...], source: str) -> None:

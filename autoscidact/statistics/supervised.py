@@ -124,6 +124,8 @@ class Supervised:
         )
         self._signal_template = template / template.sum()
         self.plan = f"scores of {len(bins)} events in {len(edges) + 1} bins"
+        # Not the observed events: the same null toys serve every observation.
+        drawn = np.concatenate([pools.reference, pools.background, pools.signal, *(v.rows for v in pools.variations)])
         self._definition = {
             "statistic": self.name,
             "seed": seed,
@@ -131,7 +133,7 @@ class Supervised:
             "n_bins": self.n_bins,
             "training": training.fingerprint,
             # Another processor may train to other last digits, and so to another t.
-            "scores": array_hash(bins, self._signal_template),
+            "scores": array_hash(bins[drawn], self._signal_template),
         }
 
     def evaluate(self, toys: ToyBatch) -> NDArray[np.float64]:

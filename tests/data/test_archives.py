@@ -4,6 +4,7 @@ import io
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
 
 from autoscidact.data.archives import unpack
@@ -93,6 +94,43 @@ def test_truncated_archive_writes_nothing(tmp_path, kind, keep):
     archive.write_bytes(archive.read_bytes()[: int(keep * archive.stat().st_size)])
     with pytest.raises(UserError, match="cut short, damaged"):
         unpack(archive, tmp_path / "out")
+    assert contents(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz", "lzma.zip", "bz2.zip", "deflate.zip"])
+def test_damaged_archive_writes_nothing(tmp_path, kind):
+    """Each compressor has its own word for damage."""
+    content = np.random.default_rng(0).bytes(100_000)
+    archive = tmp_path / f"a.{kind}"
+    if kind.startswith("tar"):
+        tar(archive, [("a.csv", content, tarfile.REGTYPE)], f"w:{kind.partition('.')[2]}")
+        damaged = slice(50_000, 50_100)
+    else:
+        compression = {"lzma": zipfile.ZIP_LZMA, "bz2": zipfile.ZIP_BZIP2, "deflate": zipfile.ZIP_DEFLATED}
+        with zipfile.ZipFile(archive, "w", compression[kind.partition(".")[0]]) as file:
+            file.writestr("a.csv", content)
+        damaged = slice(50, 200)
+    changed = bytearray(archive.read_bytes())
+    changed[damaged] = bytes(byte ^ 0x55 for byte in changed[damaged])
+    archive.write_bytes(changed)
+    with pytest.raises(UserError, match=r"cut short, damaged.*get it again") as error:
+        unpack(archive, tmp_path / "out")
+    assert "\n" not in str(error.value)
+    assert contents(tmp_path / "out") == {}
+
+
+def test_encrypted_zip_writes_nothing(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("good.csv", "1")
+        file.writestr("secret.csv", "2")
+    changed = bytearray((tmp_path / "a.zip").read_bytes())
+    # The flag of the second member, in its own header and in the directory at the end.
+    changed[changed.rfind(b"PK\x03\x04") + 6] |= 1
+    changed[changed.rfind(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(changed)
+    with pytest.raises(UserError, match=r"a\.zip: 'secret\.csv' is encrypted.*nothing was written") as error:
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+    assert "\n" not in str(error.value)
     assert contents(tmp_path / "out") == {}
 
 

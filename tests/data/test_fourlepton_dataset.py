@@ -1,6 +1,7 @@
 """The four-lepton dataset: weights that add up to what is expected, no leak of masses, what it refuses."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +125,19 @@ def test_ids_tell_collisions_and_simulated_events_apart(settings, fourlepton_fol
         columns |= {f"PID{i + 1}": -leptons.charge[:, i] * leptons.kind[:, i], f"Q{i + 1}": leptons.charge[:, i]}
         columns |= {f"{name}{i + 1}": leptons.p4[:, i, k] for k, name in enumerate(("px", "py", "pz", "E"))}
     pd.DataFrame(columns).to_csv(tmp_path / "again.csv", index=False)
-    again = observed(tmp_path / "again.csv", **settings)
+    with pytest.warns(UserWarning, match=r"again\.csv: 5 of 5 events are simulated \(Run 1\)"):
+        again = observed(tmp_path / "again.csv", **settings)
     assert np.isin(again.ids, dataset.events.ids).all()
+
+
+def test_some_simulated_events_among_the_observed(settings, fourlepton_folder, tmp_path):
+    frame = pd.read_csv(fourlepton_folder / "observed.csv")
+    frame.assign(Run=np.where(frame.index < 7, 1, frame.Run)).to_csv(tmp_path / "mixed.csv", index=False)
+    with pytest.warns(UserWarning, match="7 of 60 events are simulated"):
+        observed(tmp_path / "mixed.csv", **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        observed(fourlepton_folder / "observed.csv", **settings)
 
 
 def test_bad_settings(settings, fourlepton_folder, tmp_path):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscidact.data.fourlepton.csv_files import COLUMNS, check_duplicates, read_csv
+from autoscidact.data.fourlepton.ids import event_ids
 from autoscidact.data.fourlepton.leptons import ELECTRON, MUON, Z_MASS, Leptons, concatenate, ordered
 from autoscidact.data.fourlepton.root_files import read_root
 from autoscidact.data.fourlepton.selection import cuts, select
@@ -36,6 +37,11 @@ def table(leptons: Leptons) -> pd.DataFrame:
         columns |= {f"PID{i + 1}": -leptons.charge[:, i] * leptons.kind[:, i], f"Q{i + 1}": leptons.charge[:, i]}
         columns |= {f"{name}{i + 1}": leptons.p4[:, i, k] for k, name in enumerate(("px", "py", "pz", "E"))}
     return pd.DataFrame(columns)
+
+
+def in_mev(frame, rows):
+    columns = [f"{name}{i}" for name in ("px", "py", "pz", "E") for i in range(1, 5)]
+    return frame.assign(**{name: np.where(rows, 1000, 1) * frame[name] for name in columns})
 
 
 @pytest.fixture
@@ -168,6 +174,18 @@ def test_csv_round_trip_and_masses_are_not_read(write):
         (lambda f: f.assign(E2=f.E2 / 1000), "lepton .*below"),
         (lambda f: f.assign(PID1=15), "PID1=15 in row 1"),
         (lambda f: f.assign(Q3=2), "Q3=2"),
+        (lambda f: f.assign(PID2=np.where(f.index == 3, 11.9, f.PID2)), r"PID2=11\.9 in row 4"),
+        (lambda f: f.assign(Q4=np.where(f.index == 1, 1.5, f.Q4)), r"Q4=1\.5 in row 2"),
+        (lambda f: f.assign(PID1=1e30), r"PID1=1e\+30"),
+        (lambda f: f.assign(Event=f.Event + 0.5), r"Event=1\.5 in row 1 \(20 such\).*whole number"),
+        (lambda f: f.assign(Event=2**40), "Event=1099511627776 in row 1"),
+        (lambda f: f.assign(Event=-(2**31) - 1), "Event=-2147483649 in row 1"),
+        (lambda f: f.assign(Run=f.Run + 0.25), r"Run=200000\.25 in row 1"),
+        (lambda f: f.assign(Run=0), "Run=0 in row 1"),
+        (lambda f: f.assign(Run=-1), "Run=-1 in row 1"),
+        (lambda f: f.assign(Run=2**22), "Run=4194304 in row 1"),
+        (lambda f: in_mev(f, f.index >= 17), "3 of 20 events, the first in row 18, .*MeV"),
+        (lambda f: in_mev(f, f.index == 0), "1 of 20 events, the first in row 1, .*MeV"),
     ],
 )
 def test_bad_csv(write, change, message):
@@ -176,6 +194,27 @@ def test_bad_csv(write, change, message):
         read_csv(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_event_numbers_beyond_a_signed_32_bit_number(write):
+    """The published files hold 2^31 and above as negative numbers, which a run number cannot be joined with."""
+    true = random_leptons(4)
+    true = Leptons(true.p4, true.kind, true.charge, np.array([7, 8, 8, 8]), np.array([3e9, 3e9, 5, 2**40 - 1], int))
+    frame = table(true)
+    frame["Event"] = np.where(frame.Event == 3_000_000_000, 3_000_000_000 - 2**32, frame.Event)
+    assert (frame.Event[:2] < 0).all()
+    again = read_csv(write(frame))
+    assert np.array_equal(again.event, true.event)
+    assert event_ids(again).tolist() == [run * 2**40 + event for run, event in zip(true.run, true.event, strict=True)]
+
+
+@needs_data
+def test_ids_of_the_real_files_are_run_and_event():
+    leptons = concatenate([read_csv(DATA / f"preselected_data_{year}.csv") for year in (2011, 2012)])
+    ids = event_ids(leptons)
+    assert len(np.unique(ids)) == len(leptons) == 2724
+    assert np.array_equal(ids >> 40, leptons.run)
+    assert np.array_equal(ids & (2**40 - 1), leptons.event)
 
 
 def test_file_that_is_no_table(tmp_path):

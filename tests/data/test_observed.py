@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscidact.data.contract import Dataset, Events
-from autoscidact.data.observed import OBSERVED, check_observed, observed_array, observed_events, observed_table
+from autoscidact.data.observed import (
+    OBSERVED,
+    check_new_ids,
+    check_observed,
+    observed_array,
+    observed_events,
+    observed_table,
+)
 from autoscidact.errors import UserError
 
 NAMES = ("x", "y", "z")
@@ -138,6 +145,23 @@ def test_events_that_are_known() -> None:
     features[0], zero = 0.0, np.full((1, 3), -0.0)
     with pytest.raises(UserError, match=r"1 of 1 observed"):
         check_observed(observed(zero), dataset(features), "data.csv")
+
+
+def test_events_that_are_known_by_their_ids() -> None:
+    """Rounded, or calibrated anew: the features do not tell, but the ids do, and they say which split it is."""
+    features = simulated()
+    known = dataset(features)
+    rounded = np.round(np.concatenate([features[:5], simulated(2, 20)]), 4)
+    leaked = observed(rounded, np.concatenate([np.arange(5), np.arange(20) + 1000]))
+    assert check_observed(leaked, known, "data.csv") is leaked
+    with pytest.raises(
+        UserError, match=r"data.csv: 5 of 25 observed .*, 3 in its train split, 2 in its test"
+    ) as caught:
+        check_new_ids(leaked, known, "data.csv")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"1 of 1 .* dataset mine, 1 in its test split, the first is 7;"):
+        check_new_ids(observed(simulated(2, 1), np.array([7])), known, "data.csv")
+    check_new_ids(observed(rounded, np.arange(25) + 1000), known, "data.csv")
 
 
 def test_coincidences_on_a_grid_are_no_leak() -> None:

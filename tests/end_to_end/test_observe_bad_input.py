@@ -124,6 +124,17 @@ def test_events_that_the_simulation_holds(search: Any, collisions: Any, tmp_path
     refused(outcome, tmp_path, "50 of 200 observed events", "training and validation splits")
 
 
+def test_rounded_events_that_the_simulation_holds(search: Any, collisions: Any, tmp_path: Path, run: Run) -> None:
+    """The ids tell, and dataset.id says that they are no mere row numbers."""
+    known = collisions(4000, 1, 400)
+    known = known[known.kind != "new"][:50].round({"x": 3, "y": 3, "z": 3})
+    pd.concat([collisions(150, 2), known]).to_csv(tmp_path / "bad.csv", index=False)
+    outcome = run(*search.words, f"observed={tmp_path / 'bad.csv'}", f"outputs={tmp_path}")
+    refused(
+        outcome, tmp_path, "50 of 200 observed events", "in its train split", "in its val split", "in its test split"
+    )
+
+
 @pytest.mark.parametrize("name", ["", "nowhere.csv", ".", "empty.csv", "pickled.npz", "pickled.npy"])
 def test_files_that_cannot_be_read(name: str, search: Any, tmp_path: Path, run: Run) -> None:
     (tmp_path / "empty.csv").touch()
@@ -132,7 +143,7 @@ def test_files_that_cannot_be_read(name: str, search: Any, tmp_path: Path, run: 
     outputs = tmp_path / "outputs"
     if name:
         outcome = run(*search.words, f"observed={tmp_path / name}", f"outputs={outputs}")
-        refused(outcome, outputs, str(tmp_path / name) if name != "." else str(tmp_path))
+        refused(outcome, outputs, str(tmp_path / name) if name != "." else f"{tmp_path}: is a folder")
     else:
         refused(run(*search.words, f"outputs={outputs}"), outputs, "observed is missing", "observed=...")
 
@@ -162,6 +173,8 @@ def test_arrays(tmp_path: Path, run: Run) -> None:
     for name, part in named.items():
         words = ("dataset=digits", "embedding=raw", f"observed={tmp_path / name}", f"outputs={outputs}")
         refused(run("observe", *words), outputs, name, part)
+    words = ("dataset=digits", "embedding=raw", f"observed={tmp_path}", f"outputs={outputs}")
+    refused(run("observe", *words), outputs, f"{tmp_path}: is a folder", "observed=FILE")
 
 
 def test_a_search_without_signal(
@@ -203,7 +216,7 @@ def fourlepton_words(folder: Path, file: Path, outputs: Path) -> tuple[str, ...]
     )
 
 
-def momenta(table: pd.DataFrame, factor: float) -> pd.DataFrame:
+def momenta(table: pd.DataFrame, factor: float | np.ndarray) -> pd.DataFrame:
     names = [f"{name}{i}" for name in ("px", "py", "pz", "E") for i in range(1, 5)]
     return table.assign(**{name: table[name] * factor for name in names})
 
@@ -215,6 +228,8 @@ FOUR_LEPTONS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], list[str]]
     "no charge": (lambda t: t.drop(columns="Q3"), ["Q3"]),
     "NaN": (lambda t: t.assign(px1=t.px1.where(t.index != 4)), ["px1", "row 5"]),
     "no events": (lambda t: t[:0], ["no events"]),
+    "an event in MeV": (lambda t: momenta(t, np.where(t.index == 3, 1000.0, 1.0)), ["1 of 60 events", "row 4", "MeV"]),
+    "half an event": (lambda t: t.assign(Event=t.Event + 0.5), ["Event=", "row 1", "whole number"]),
     "photons": (lambda t: t.assign(PID2=22), ["PID2=22"]),
 }
 
@@ -224,6 +239,30 @@ def test_four_leptons(case: str, fourlepton_folder: Path, tmp_path: Path, run: R
     change, named = FOUR_LEPTONS[case]
     change(pd.read_csv(fourlepton_folder / "observed.csv")).to_csv(tmp_path / "bad.csv", index=False)
     refused(run(*fourlepton_words(fourlepton_folder, tmp_path / "bad.csv", tmp_path)), tmp_path, "bad.csv", *named)
+
+
+def test_simulated_events_are_no_observation(
+    fourlepton_folder: Path, tmp_path: Path, run: Run, succeed: Run, no_figures: None
+) -> None:
+    """A warning as observed data, none as an alternative sample."""
+    data, simulated = fourlepton_folder / "observed.csv", tmp_path / "simulated.csv"
+    pd.read_csv(data).assign(Run=1).to_csv(simulated, index=False)
+    varied = (f"systematics={{other: {{up_file: {simulated}}}}}", "calibration=toys")
+    found = succeed(*fourlepton_words(fourlepton_folder, data, tmp_path / "outputs"), *varied)
+    assert "are simulated" not in found.err
+    found = succeed(*fourlepton_words(fourlepton_folder, simulated, tmp_path / "outputs"))
+    assert f"warning: {simulated}: 60 of 60 events are simulated (Run 1)" in found.err
+
+
+def test_an_alternative_sample_may_be_of_the_same_events(
+    search: Any, collisions: Any, tmp_path: Path, succeed: Run, no_figures: None
+) -> None:
+    """Those that another calibration moved keep their ids."""
+    moved = collisions(4000, 1, 400)
+    moved = moved[moved.kind != "new"].assign(x=moved.x * 1.05, y=moved.y + 0.01)
+    other = search.write("moved.csv", moved).partition("=")[2]
+    observed = f"observed={search.folder / 'null.csv'}"
+    succeed(*search.words, observed, f"systematics={{x: {{up_file: {other}}}}}", f"outputs={tmp_path}")
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no real events in {REAL} (AUTOSCIDACT_TEST_DATA)")

@@ -15,6 +15,7 @@ from autoscidact.statistics.template_fit import fit_signal_fraction
 from autoscidact.toys.labelled import LabelledPoints
 from autoscidact.toys.pools import Pools, build_pools
 from autoscidact.toys.sampler import ToyBatch, ToyDefinition, draw_toys
+from autoscidact.toys.variations import Variation
 
 N_REF, N_DATA = 2000, 400
 SIGNAL = np.array([1.5, 1.5])
@@ -112,6 +113,24 @@ def test_weights_of_the_labelled_events_shape_classifier_and_template() -> None:
     near = np.argsort(np.linalg.norm(pool.points - [-2.0, -2.0], axis=1))[:50]
     assert weighted._signal_template[weighted._bins.indices[near]].max() < 0.02
     assert np.median(weighted.evaluate(draw(pool, 0.05, 20))) > weighted.evaluate(draw(pool, 0.0, 20)).max()
+
+
+def test_observed_events_do_not_define_t_but_alternative_samples_do() -> None:
+    """The same null toys serve every observation, unless they hold an alternative sample."""
+    pool = pools()
+    rng = np.random.default_rng(4)
+    samples = [rng.normal(size=(50, 2)), rng.normal(SIGNAL, 0.4, size=(50, 2))]
+    definition = prepared(pool).definition
+    assert all(prepared(pool.append(sample, {})).definition == definition for sample in samples)
+
+    def varied(sample: np.ndarray) -> dict[str, object]:
+        more = pool.append(sample, {})
+        rows = np.arange(len(pool.points), len(more.points))
+        weights = np.ones(len(more.points))
+        return prepared(replace(more, variations=(Variation("other", weights, weights, rows),))).definition
+
+    assert varied(samples[0]) != varied(samples[1])
+    assert definition not in (varied(samples[0]), varied(samples[1]))
 
 
 @pytest.mark.parametrize(("n_signal", "there"), [(0, None), (7, "there are 7")])

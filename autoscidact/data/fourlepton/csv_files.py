@@ -16,7 +16,12 @@ _PER_LEPTON = ("PID", "Q", "E", "px", "py", "pz")
 COLUMNS = ("Run", "Event", *(f"{name}{i}" for i in range(1, 5) for name in _PER_LEPTON))
 """Columns that a file must have: run and event number, then for lepton i = 1..4 kind, charge and momentum in GeV."""
 
-_MEV_PT = 1000.0
+SIMULATED_RUN = 1
+"""Run of all of CMS's simulated events."""
+
+_MOST_RUNS, _MOST_EVENTS, _SIGNED_EVENTS = 2**22, 2**40, 2**31
+# GeV. No four leptons have more; in MeV all four-lepton events above 8 GeV do.
+_COLLISION_ENERGY = 8000.0
 _ROUNDING = 1e-3
 
 
@@ -27,7 +32,7 @@ def read_csv(path: str | Path) -> Leptons:
 
     Raises:
         UserError: names the file, and what is wrong: it cannot be read, holds no events, lacks a column, or has a
-            value that is missing, infinite, no lepton, in MeV, or an energy below the momentum.
+            value that is missing, infinite, no lepton, in MeV, no run or event number, or an energy below the momentum.
     """
     path = Path(path)
     table = _table(path)
@@ -44,23 +49,41 @@ def read_csv(path: str | Path) -> Leptons:
             f"{path}: {rows} {'row has' if rows == 1 else 'rows have'} a missing or infinite value, the first is "
             f"{COLUMNS[bad[0, 1]]} in row {bad[0, 0] + 1}; fill it in or leave the event out"
         )
-    # Event numbers of 2012 exceed what float32, though not float64, can hold.
-    numbers = values[:, :2].astype(np.int64)
+    run, event = values[:, 0], values[:, 1]
+    # The published files hold event numbers as signed 32-bit ones, so that those from 2^31 on are negative.
+    event = np.where((event < 0) & (event >= -_SIGNED_EVENTS), event + 2 * _SIGNED_EVENTS, event)
+    check_numbers(run, event, path)
     lepton = values[:, 2:].reshape(-1, 4, len(_PER_LEPTON))
-    kind, charge = np.abs(lepton[..., 0]).astype(np.int64), lepton[..., 1].astype(np.int64)
+    kind, charge = lepton[..., 0], lepton[..., 1]
     p4 = lepton[..., [3, 4, 5, 2]]
     _check_kinds(kind, charge, path)
     check_momenta(p4, path)
-    return ordered(p4, kind, charge, numbers[:, 0], numbers[:, 1])
+    whole = (array.astype(np.int64) for array in (np.abs(kind), charge, run, event))
+    return ordered(p4, *whole)
+
+
+def check_numbers(
+    run: NDArray[np.float64] | NDArray[np.int64], event: NDArray[np.float64] | NDArray[np.int64], path: Path
+) -> None:
+    """Raises UserError naming the file where (n,) numbers are not whole, or too large to make an id of each pair."""
+    for name, values, low, high in (("Run", run, 1, _MOST_RUNS), ("Event", event, 0, _MOST_EVENTS)):
+        bad = np.flatnonzero((values < low) | (values >= high) | (values % 1 != 0))
+        if len(bad):
+            raise UserError(
+                f"{path}: {name}={values[bad[0]]:.16g} in row {bad[0] + 1} ({len(bad)} such); it must be a whole "
+                f"number from {low} to {high - 1}, for run and event together name an event"
+            )
 
 
 def check_momenta(p4: NDArray[np.float64], path: Path) -> None:
     """Raises UserError naming the file where momenta (n, 4, 4) are in MeV or an energy is below its momentum."""
-    typical = float(np.median(np.hypot(p4[..., 0], p4[..., 1])))
-    if typical > _MEV_PT:
+    energy = np.abs(p4[..., 3]).sum(axis=1)
+    large = np.flatnonzero(energy > _COLLISION_ENERGY)
+    if len(large):
         raise UserError(
-            f"{path}: the typical transverse momentum is {typical:.0f}, which looks like MeV; "
-            "momenta and energies must be in GeV: divide them by 1000"
+            f"{path}: the leptons of {len(large)} of {len(p4)} events, the first in row {large[0] + 1}, have more "
+            f"energy ({energy[large[0]]:.0f}) than the colliding protons, {_COLLISION_ENERGY:.0f} GeV, which looks "
+            "like MeV; momenta and energies must be in GeV: divide them by 1000"
         )
     momentum = np.linalg.norm(p4[..., :3], axis=-1)
     bad = np.argwhere(p4[..., 3] < momentum * (1 - _ROUNDING))
@@ -120,14 +143,16 @@ def _numbers(column: "pd.Series[float]", name: str, path: Path) -> NDArray[np.fl
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _check_kinds(kind: NDArray[np.int64], charge: NDArray[np.int64], path: Path) -> None:
-    bad = np.argwhere(~np.isin(kind, (ELECTRON, MUON)))
+def _check_kinds(kind: NDArray[np.float64], charge: NDArray[np.float64], path: Path) -> None:
+    bad = np.argwhere(~np.isin(np.abs(kind), (ELECTRON, MUON)))
     if len(bad):
         row, lepton = bad[0]
         raise UserError(
-            f"{path}: PID{lepton + 1}={kind[row, lepton]} in row {row + 1} is no electron (±11) or muon (±13)"
+            f"{path}: PID{lepton + 1}={kind[row, lepton]:.9g} in row {row + 1} is no electron (±11) or muon (±13)"
         )
     bad = np.argwhere(np.abs(charge) != 1)
     if len(bad):
         row, lepton = bad[0]
-        raise UserError(f"{path}: Q{lepton + 1}={charge[row, lepton]} in row {row + 1}: a lepton's charge is -1 or 1")
+        raise UserError(
+            f"{path}: Q{lepton + 1}={charge[row, lepton]:.9g} in row {row + 1}: a lepton's charge is -1 or 1"
+        )

@@ -1,12 +1,13 @@
 """The observed events, selected as the simulated ones, and the candidates that CMS published."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from autoscidact.data.contract import Events
-from autoscidact.data.fourlepton.csv_files import check_duplicates, read_csv
+from autoscidact.data.fourlepton.csv_files import SIMULATED_RUN, check_duplicates, check_numbers, read_csv
 from autoscidact.data.fourlepton.events import as_events
 from autoscidact.data.fourlepton.leptons import Leptons, concatenate
 from autoscidact.data.fourlepton.root_files import read_root
@@ -27,6 +28,8 @@ def observed(
 ) -> Events:
     """The observed events of a CSV or ROOT file, selected and written as those of `load`.
 
+    Warns where some are simulated.
+
     Args:
         file: CSV with the columns `COLUMNS` of `csv_files`, or ROOT as in `read_root`. Masses in it are not read.
         years, m4l, z1, z2, leading_pt: as in `load`.
@@ -40,7 +43,9 @@ def observed(
     """
     file = Path(file).expanduser()
     leptons = read_root(file) if file.suffix == ".root" else read_csv(file)
+    check_numbers(leptons.run, leptons.event, file)
     check_duplicates(leptons, file)
+    _warn_of_simulation(leptons, file)
     _check_runs(leptons, check_years("years", years), file)
     chosen = selected(leptons, 1.0, {"m4l": m4l, "z1": z1, "z2": z2, "leading_pt": leading_pt}).leptons
     if len(chosen) == 0:
@@ -57,6 +62,16 @@ def published(folder: str | Path, years: Sequence[int] = (2012,)) -> Leptons:
     """
     wanted = [file.name for file in FINAL_SELECTION if any(str(year) in file.name for year in years)]
     return concatenate([read_csv(Path(folder).expanduser() / name) for name in wanted])
+
+
+def _warn_of_simulation(leptons: Leptons, file: Path) -> None:
+    simulated = int((leptons.run == SIMULATED_RUN).sum())
+    if simulated:
+        warnings.warn(
+            f"{file}: {simulated} of {len(leptons)} events are simulated (Run {SIMULATED_RUN}), not observed",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _check_runs(leptons: Leptons, years: Sequence[int], file: Path) -> None:
