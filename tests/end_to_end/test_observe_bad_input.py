@@ -265,6 +265,19 @@ def test_an_alternative_sample_may_be_of_the_same_events(
     succeed(*search.words, observed, f"systematics={{x: {{up_file: {other}}}}}", f"outputs={tmp_path}")
 
 
+def test_ids_of_an_embedding(collisions: Any, tmp_path: Path, run: Run, succeed: Run, no_figures: None) -> None:
+    """Where the user's own embedding has none, its rows are numbered, and those numbers are no ids."""
+    mine, data = collisions(3000, 1)[["x", "y", "z", "kind"]], collisions(100, 2)[["x", "y", "z"]]
+    data.assign(id=range(500, 600)).to_csv(tmp_path / "data.csv", index=False)
+    mine.to_csv(tmp_path / "plain.csv", index=False)
+    mine.assign(id=range(3500, 500, -1)).to_csv(tmp_path / "numbered.csv", index=False)
+    words = ["observe", "dataset=custom", "dataset.label=kind", "dataset.signal=none", "dataset.id=id", "threads=1"]
+    words += ["toys.n_ref=500", "toys.n_null=20", f"observed={tmp_path / 'data.csv'}", f"outputs={tmp_path}"]
+    numbered = run(*words, f"embedding={tmp_path / 'numbered.csv'}")
+    refused(numbered, tmp_path, "99 of 100 observed events", "99 in its test split", "the first is 501")
+    succeed(*words, f"embedding={tmp_path / 'plain.csv'}")
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no real events in {REAL} (AUTOSCIDACT_TEST_DATA)")
 def test_published_files_read_twice(fourlepton_folder: Path, tmp_path: Path, run: Run) -> None:
     """The careless way: every channel's file, one of them twice; or the data of another year."""
