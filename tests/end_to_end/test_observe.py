@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from sklearn.metrics import roc_auc_score
@@ -353,7 +356,104 @@ def test_known_candidates_are_looked_for_by_id(
     outcome = succeed(*words)
     ranked = pd.read_csv(folder_of(outcome) / "events.csv")
     ranks = ranked["rank"][ranked.id.isin(wanted)].tolist()
-    assert f"Of {len(wanted)} known candidates with mass in 130 to 1000, {len(wanted)} are among" in outcome.out
     text = " ".join(outcome.out.split())
-    assert f"{sum(rank <= 20 for rank in ranks)} of the first 20 ({len(wanted) * 20 / 230:.1f})" in text
+    n = len(wanted)
+    assert f"Known candidates: 30 in the files, {n} of them with mass in 130 to 1000, {n} among the 230 obs" in text
+    assert f"{sum(rank <= 20 for rank in ranks)} of the first 20 ({n * 20 / 230:.1f})" in text
     assert f"Their ranks: {', '.join(map(str, ranks))}." in text
+    assert "in the selection" not in text
+
+
+LEPTONS = ("observe", "dataset=fourlepton", "embedding=raw", "toys.n_ref=500", "toys.n_null=20", "toys.n_signal=5")
+LEPTONS = (*LEPTONS, "statistic=nplm", "control=null", "systematics=null", "threads=1")
+PUBLISHED = ("4mu_{}.csv", "4e_{}.csv", "2e2mu_{}.csv")
+
+
+@pytest.fixture
+def two_years(fourlepton_folder: Path, tmp_path: Path) -> Callable[[int, int], pd.DataFrame]:
+    """Writes 60 observed events of a year, the first of which CMS published besides four that were not observed."""
+    folder = tmp_path / "data"
+    shutil.copytree(fourlepton_folder, folder)
+
+    def write(year: int, run: int) -> pd.DataFrame:
+        table = pd.read_csv(folder / "observed.csv").assign(Run=run)
+        table.to_csv(folder / f"observed_{year}.csv", index=False)
+        for i, name in enumerate(PUBLISHED):
+            others = table[-4:].assign(Event=10**6 + 10 * i + np.arange(4), Q1=[1, 1, 1, 1])
+            pd.concat([table[i : i + 1], others]).to_csv(folder / name.format(year), index=False)
+        return table
+
+    return write
+
+
+def test_published_candidates_are_those_of_the_years(
+    two_years: Any, tmp_path: Path, succeed: Run, no_figures: None
+) -> None:
+    """By default, whichever years are observed; each count again from the files and from the ranked events."""
+    tables = {2011: two_years(2011, 165_000), 2012: two_years(2012, 195_000)}
+    pd.concat(tables.values()).to_csv(tmp_path / "data" / "observed_both.csv", index=False)
+    folder = (f"dataset.path={tmp_path / 'data'}", f"outputs={tmp_path}")
+    for years, file in (([2011], "2011"), ([2012], "2012"), ([2011, 2012], "both")):
+        observed = f"observed={tmp_path / 'data' / f'observed_{file}.csv'}"
+        outcome = succeed(*LEPTONS, *folder, observed, f"dataset.years={years}", "candidates_in={m4l: [120,170]}")
+        text, ranked = " ".join(outcome.out.split()), pd.read_csv(folder_of(outcome) / "events.csv")
+        published = pd.concat([tables[year].iloc[[0, 1, 2]] for year in years])
+        inside = ranked.m4l.between(120, 170) & ranked.event.isin(published.Event)
+        others = pd.concat([tables[year][-4:] for year in years]).set_index(["Run", "Event"])
+        others["inside"] = ranked.set_index(["run", "event"]).m4l.between(120, 170)
+        # Each of these is published three times, with a positive first lepton, whatever its charge was.
+        given = inside.sum() + 3 * others.inside.sum()
+        kept = inside.sum() + 3 * (others.inside & (others.Q1 == 1)).sum()
+        assert inside.any()
+        assert kept < given
+        assert (
+            f"Known candidates: {15 * len(years)} in the files, {given} of them with m4l in 120 to 170, "
+            f"{kept} of these in the selection, {inside.sum()} among the {60 * len(years)} observed events: " in text
+        )
+        assert f"Their ranks: {', '.join(map(str, ranked['rank'][inside]))}." in text
+        assert "left out" not in outcome.out
+
+
+def test_missing_published_candidates_are_left_out_with_a_notice(
+    two_years: Any, tmp_path: Path, succeed: Run, run: Run, no_figures: None
+) -> None:
+    """Of the dataset's own files only: one that the user names must be there."""
+    two_years(2012, 195_000)
+    data = tmp_path / "data"
+    words = (*LEPTONS, f"dataset.path={data}", f"outputs={tmp_path}", f"observed={data / 'observed_2012.csv'}")
+    (data / "4e_2012.csv").unlink()
+    fewer = " ".join(succeed(*words).out.split())
+    assert f"candidates: 4e_2012.csv left out, not in {data}" in fewer
+    assert "Known candidates: 10 in the files" in fewer
+    assert "Not at hand: 4e_2012.csv." in fewer
+    named = run(*words, f"candidates=[{data / '4mu_2012.csv'},{data / '4e_2012.csv'}]")
+    assert named.status == 1
+    assert f"{data / '4e_2012.csv'}: no such file" in named.err
+    for name in ("4mu_2012.csv", "2e2mu_2012.csv"):
+        (data / name).unlink()
+    none = " ".join(succeed(*words).out.split())
+    assert "4mu_2012.csv, 4e_2012.csv, 2e2mu_2012.csv left out" in none
+    assert "Known candidates" not in none
+
+
+def test_published_needs_a_dataset_that_has_some(search: Any, run: Run) -> None:
+    outcome = run(*search.words, f"observed={search.folder / 'signal.csv'}", "candidates=published")
+    assert outcome.status == 1
+    assert "candidates=published: dataset=custom has none" in outcome.err
+
+
+def test_the_examples_of_help_run_to_their_events(
+    two_years: Any, tmp_path: Path, succeed: Run, no_figures: None
+) -> None:
+    """A mapping from the command line replaces the dataset's, in the test and in what the run records."""
+    two_years(2012, 195_000)
+    data = tmp_path / "data"
+    words = (*LEPTONS[:-3], "threads=1", f"dataset.path={data}", f"observed={data / 'observed_2012.csv'}")
+    given = ("systematics={rate: {scale: 0.2}}", "control={mZ1: [60,90]}", f"outputs={tmp_path}")
+    outcome = succeed(*words, *given)
+    config = yaml.safe_load((folder_of(outcome) / "config.yaml").read_text())
+    assert config["systematics"] == {"rate": {"scale": 0.2}}
+    assert config["control"] == {"mZ1": [60, 90]}
+    command = json.loads((folder_of(outcome) / "run.json").read_text())["command"]
+    assert shlex.split(command)[1:] == [*words, *given]
+    assert {"toys", "toys+variations"} <= set(rows(outcome).calibration)

@@ -1,7 +1,8 @@
 """Four leptons in CMS open data: the search for the Higgs boson (AutoSciDACT, App. E)."""
 
+from autoscidact.data.fourlepton.candidates import known, published_files
 from autoscidact.data.fourlepton.dataset import load
 from autoscidact.data.fourlepton.observed import observed, published
 from autoscidact.data.fourlepton.prepare import prepare
 
-__all__ = ["load", "observed", "prepare", "published"]
+__all__ = ["known", "load", "observed", "prepare", "published", "published_files"]
