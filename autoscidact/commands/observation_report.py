@@ -43,7 +43,7 @@ def write_report(
     control_selection: str,
 ) -> None:
     """Writes events.csv, excess.csv, report.html with its figures, and prints the headline."""
-    titles = {str(name): str(title) for name, title in config["titles"].items()}
+    titles = {str(name): str(title) for name, title in (config["titles"] or {}).items()}
     agnostic = AGNOSTIC if AGNOSTIC in found.scores else next(iter(found.scores), None)
     scored = found.scores.get(agnostic or "")
     ranked = excess = overview_score = None
@@ -89,7 +89,7 @@ def write_report(
         control=None if control is None else _control(control, control_selection),
         warnings=[*sizes, *_shift_warning(control)],
         notes=notes,
-        limits=[str(sentence) for sentence in config["limits"]],
+        limits=[str(sentence) for sentence in config["limits"] or []],
         provenance={
             "configuration": "config.yaml",
             "versions, command": "run.json",

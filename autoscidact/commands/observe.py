@@ -13,6 +13,7 @@ Examples:
     autoscidact observe dataset=fourlepton observed=FILE 'systematics={rate: {scale: 0.2}}'
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from autoscidact.commands.candidates import read_candidates
+from autoscidact.commands.candidates import Candidates, read_candidates
 from autoscidact.commands.compute import choose_device, memory_budget, worker_count
 from autoscidact.commands.configuration import as_list, plain, random_seed, record_yaml, run_folder
 from autoscidact.commands.dataset import dataset_name
@@ -90,11 +91,13 @@ def run(cfg: DictConfig) -> Path:
     beside = None
     if outside:
         beside = task({**selection, **outside}, names[:1], aside=True)
-        if len(beside.sample.events) < MIN_CONTROL:
-            raise UserError(
-                f"control: only {len(beside.sample.events)} observed events lie in {in_words(outside)}; "
-                f"a control region needs at least {MIN_CONTROL}"
+        if (there := len(beside.sample.events)) < MIN_CONTROL:
+            warnings.warn(
+                f"control region left out: {in_words(outside)} holds {there} observed events and needs {MIN_CONTROL}",
+                UserWarning,
+                stacklevel=1,
             )
+            beside = None
     warn_of_idle_rates(systematics, main.toys["poisson"])
     print(
         f"{len(main.sample.events)} observed events of {sample.source}, {main.toys['n_data']:.4g} expected; "
@@ -108,7 +111,7 @@ def run(cfg: DictConfig) -> Path:
         beside = replace(beside, statistics=tuple(found.values)[:1])
         control = beside, test_region(cfg, config, beside, resources, device, workers)
 
-    folder = _folder(config, main, found, control)
+    folder = _folder(config, main, found, control, candidates)
     results = {
         "observed": {"file": str(sample.source), "events": len(main.sample.events)},
         "expected": main.toys["n_data"],
@@ -156,7 +159,13 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _folder(config: Mapping[str, Any], main: Task, found: Tested, control: tuple[Task, Tested] | None) -> Path:
+def _folder(
+    config: Mapping[str, Any],
+    main: Task,
+    found: Tested,
+    control: tuple[Task, Tested] | None,
+    candidates: Candidates | None,
+) -> Path:
     key = {
         "statistic": found.definitions,
         "seed": config["seed"],
@@ -170,7 +179,7 @@ def _folder(config: Mapping[str, Any], main: Task, found: Tested, control: tuple
         "counts": [main.toys["n_null"], main.toys["n_signal"], main.toys["n_permutations"]],
         "alternatives": {name: _hash(other) for name, other in main.alternatives.items()},
         "control": None if control is None else [control[1].drawn_from, _hash(control[0].sample)],
-        "candidates": [config["candidates"], config["candidates_in"]],
+        "candidates": None if candidates is None else [sorted(candidates.ids), vars(candidates) | {"ids": None}],
     }
     return run_folder(config["outputs"], "observe", dataset_name(config), key)
 

@@ -59,7 +59,6 @@ TABLES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], list[str], list[
     "an empty range": (lambda t: t, ["select={mass: [110,90]}"], ["select.mass", "low below high"]),
     "no regions at all": (lambda t: t, ["control=mass"], ["control=mass"]),
     "control region without data": (lambda t: t, ["control={mass: [500,600]}"], ["mass in 500 to 600"]),
-    "control region with little": (lambda t: t, ["control={mass: [120,200]}"], ["control", "at least 10"]),
     "no such calibration": (lambda t: t, ["calibration=bogus"], ["calibration=bogus", "permutation"]),
     "negative expectation": (lambda t: t, ["expected=-1"], ["expected=-1"]),
     "no expectation": (lambda t: t, ["expected=many"], ["expected=many", "weights"]),
