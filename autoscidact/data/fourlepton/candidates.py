@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from autoscidact.data.contract import Events
 from autoscidact.data.fourlepton.csv_files import read_csv
 from autoscidact.data.fourlepton.events import as_events
+from autoscidact.data.fourlepton.leptons import Leptons, concatenate
 from autoscidact.data.fourlepton.root_files import read_root
 from autoscidact.data.fourlepton.samples import FINAL_SELECTION, RUNS, check_years
 from autoscidact.data.fourlepton.selection import cuts
@@ -25,6 +26,15 @@ def published_files(path: str | Path, *, years: Sequence[int] = (2012,), **other
     wanted = [str(year) for year in check_years("years", years)]
     names = [file.name for file in FINAL_SELECTION if any(year in file.name for year in wanted)]
     return [Path(path).expanduser() / name for name in names]
+
+
+def published(folder: str | Path, years: Sequence[int] = (2012,)) -> Leptons:
+    """CMS's own candidates (record 5200) of these years, without any selection of ours.
+
+    Raises:
+        UserError: a file is missing or cannot be read.
+    """
+    return concatenate([read_csv(file) for file in published_files(folder, years=years)])
 
 
 def known(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoscidact.data.fourlepton.ids import EVENT_BITS
 from autoscidact.data.fourlepton.leptons import ELECTRON, MUON, Leptons, ordered
 from autoscidact.errors import UserError
 
@@ -16,10 +17,7 @@ _PER_LEPTON = ("PID", "Q", "E", "px", "py", "pz")
 COLUMNS = ("Run", "Event", *(f"{name}{i}" for i in range(1, 5) for name in _PER_LEPTON))
 """Columns that a file must have: run and event number, then for lepton i = 1..4 kind, charge and momentum in GeV."""
 
-SIMULATED_RUN = 1
-"""Run of all of CMS's simulated events."""
-
-_MOST_RUNS, _MOST_EVENTS, _SIGNED_EVENTS = 2**22, 2**40, 2**31
+_MOST_RUNS, _MOST_EVENTS, _SIGNED_EVENTS = 2**22, 2**EVENT_BITS, 2**31
 # GeV. No four leptons have more; in MeV all four-lepton events above 8 GeV do.
 _COLLISION_ENERGY = 8000.0
 _ROUNDING = 1e-3

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from autoscidact.data.fourlepton.candidates import published
 from autoscidact.data.fourlepton.csv_files import read_csv
-from autoscidact.data.fourlepton.observed import published
 from autoscidact.data.fourlepton.samples import FINAL_SELECTION
 from autoscidact.data.fourlepton.selection import CutFlowRow
 from autoscidact.data.fourlepton.simulated import generated_zz, reducible, selected, simulated_higgs

@@ -1,4 +1,4 @@
-"""The observed events, selected as the simulated ones, and the candidates that CMS published."""
+"""The observed events, selected as the simulated ones."""
 
 import warnings
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from autoscidact.data.contract import Events
-from autoscidact.data.fourlepton.csv_files import SIMULATED_RUN, check_duplicates, check_numbers, read_csv
+from autoscidact.data.fourlepton.csv_files import check_duplicates, check_numbers, read_csv
 from autoscidact.data.fourlepton.events import as_events
-from autoscidact.data.fourlepton.leptons import Leptons, concatenate
+from autoscidact.data.fourlepton.ids import SIMULATED_RUN
+from autoscidact.data.fourlepton.leptons import Leptons
 from autoscidact.data.fourlepton.root_files import read_root
-from autoscidact.data.fourlepton.samples import FINAL_SELECTION, RUNS, check_years
+from autoscidact.data.fourlepton.samples import RUNS, check_years
 from autoscidact.data.fourlepton.simulated import selected
 from autoscidact.errors import UserError
 
@@ -52,16 +53,6 @@ def observed(
         raise UserError(f"{file}: none of its {len(leptons)} events passes the selection; widen dataset.m4l")
     n = len(chosen)
     return as_events(chosen, np.zeros(n, dtype=np.int64), ("observed",), np.ones(n))
-
-
-def published(folder: str | Path, years: Sequence[int] = (2012,)) -> Leptons:
-    """CMS's own candidates (record 5200) of these years, without any selection of ours.
-
-    Raises:
-        UserError: a file is missing or cannot be read.
-    """
-    wanted = [file.name for file in FINAL_SELECTION if any(str(year) in file.name for year in years)]
-    return concatenate([read_csv(Path(folder).expanduser() / name) for name in wanted])
 
 
 def _warn_of_simulation(leptons: Leptons, file: Path) -> None:
