@@ -73,7 +73,8 @@ def keys_of(cli, command: str, *words: str) -> set[str]:
 
 def test_every_public_key_exists(cli) -> None:
     study, report = keys_of(cli, "study", "kernel=fixed", "study=penalty"), keys_of(cli, "report")
-    assert set(PUBLIC_KEYS) <= study | report | keys_of(cli, "prepare", "dataset=digits")
+    others = keys_of(cli, "prepare", "dataset=digits") | keys_of(cli, "observe", "dataset=digits")
+    assert set(PUBLIC_KEYS) <= study | report | others
 
 
 @pytest.mark.parametrize("command", ["report", "doctor"])
