@@ -17,8 +17,8 @@ class LossSettings:
         name: "supcon" (Eq. 2) or "simclr" (Eq. 1).
         temperature: tau.
         lambda_ce: weight of the classifier's cross entropy.
-        views: makes a random augmentation of standardised events, (n, ...) -> (n, ...). simclr needs it; with supcon
-            the views join the positives. Its `repr` stands for it in provenance.
+        views: makes a random augmentation of events as the encoder takes them, (n, ...) -> (n, ...). simclr needs it;
+            with supcon the views join the positives. Its `repr` stands for it in provenance.
     """
 
     name: Literal["supcon", "simclr"] = "supcon"

@@ -43,6 +43,11 @@ class Standardisation:
         varies = high > low
         return cls(np.where(varies, total, low), np.where(varies & (squares > 0), np.sqrt(squares), 1.0))
 
+    @classmethod
+    def none(cls, n_features: int) -> "Standardisation":
+        """x -> x, for encoders that declare `standardises_itself`."""
+        return cls(np.zeros(n_features), np.ones(n_features))
+
     def apply(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """(n, ...) -> (n, ...) float32."""
         out = np.empty(features.shape, dtype=np.float32)

@@ -74,8 +74,8 @@ def train(
     standardisation, not the loss.
 
     Args:
-        train_events, val_events: background only; the standardisation is that of `train_events`, and the epoch with
-            the lowest loss on `val_events` is kept.
+        train_events, val_events: background only; the standardisation is that of `train_events` (none for an encoder
+            that declares `standardises_itself`), and the epoch with the lowest loss on `val_events` is kept.
         signal: the class held out. None if no class is.
         dataset_name, dataset_fingerprint: written into the checkpoint, see `checkpoint.check_matches`.
         ideal_supervised: allow signal events, for studies of what knowing the signal would bring.
@@ -98,8 +98,12 @@ def train(
     val_events, codes = _classes(train_events, val_events, loss)
     n_classes = int(codes.max()) + 1
 
-    standardisation = Standardisation.fit(train_events.features, train_events.weights)
     input_shape = train_events.features.shape[1:]
+    backbone = encoder.build(input_shape, seed)
+    if getattr(backbone, "standardises_itself", False):
+        standardisation = Standardisation.none(input_shape[0])
+    else:
+        standardisation = Standardisation.fit(train_events.features, train_events.weights)
     training = {
         "dataset": {"name": dataset_name, "fingerprint": dataset_fingerprint},
         "classes": [train_events.classes[i] for i in np.flatnonzero(codes >= 0)],
@@ -126,7 +130,7 @@ def train(
 
     with _torch_as_it_was(), _quiet_lightning():
         torch.manual_seed(seed)
-        network = ContrastiveModule(encoder.build(input_shape, seed), encoder.dim, n_classes, loss, trainer, seed)
+        network = ContrastiveModule(backbone, encoder.dim, n_classes, loss, trainer, seed)
         data = EventData(
             *(
                 Batches(

@@ -21,7 +21,8 @@ class EncoderSpec:
 
     - is constructed with the keywords `input_shape` (shape of one event) and `dim` (d), and whatever else its
       configuration gives: plain values only, so that a checkpoint can carry them as JSON;
-    - maps (n, *input_shape) float32, standardised, to (n, d), for every n >= 1;
+    - maps (n, *input_shape) float32, standardised, to (n, d), for every n >= 1; one whose input must stay as the
+      dataset gives it (masks, physical units) says so with a class attribute `standardises_itself = True`;
     - in `eval()` mode treats every event by itself: who else is in the batch does not matter.
 
     Events of more than one axis are (channels, ...).
