@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from random_jets import random_jets
 
 from autoscidact.embedding import checkpoint
 from autoscidact.embedding.standardise import Standardisation
@@ -13,9 +14,12 @@ from autoscidact.encoders.contract import EncoderSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "encoder"
 
+JET = (22, 64)
 ENCODERS = [
     ("mlp", (15,)),
     ("mlp", (1, 8, 8)),
+    ("part", JET),
+    ("part_tiny", JET),
 ]
 
 
@@ -27,6 +31,8 @@ def case(request: pytest.FixtureRequest) -> tuple[EncoderSpec, tuple[int, ...]]:
 
 
 def batch(shape: tuple[int, ...], n: int) -> torch.Tensor:
+    if shape == JET:  # not any numbers make a jet
+        return random_jets(n)
     return torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))
 
 
