@@ -165,23 +165,35 @@ def two_classes(n, seed):
     return Events(x, labels, ("hard", "soft"), np.arange(n) + 1000 * seed, np.ones(n))
 
 
-@pytest.mark.parametrize("views", [None, JetViews()], ids=["no views", "jet views"])
-def test_training_leaves_its_inputs_as_they_are(tmp_path, views):
-    events, val = two_classes(192, 1), two_classes(96, 2)
+def trained_on(events, val, folder, views, max_epochs):
     arguments = {"embed_dims": [16], "pair_embed_dims": [8], "n_heads": 2, "n_layers": 1, "n_class_layers": 1}
-    result = train(
+    return train(
         events,
         val,
-        encoder=EncoderSpec("autoscidact.encoders.part.ParticleTransformer", 2, {**arguments, "dropout": 0.0}),
+        encoder=EncoderSpec("autoscidact.encoders.part.ParticleTransformer", 2, arguments),
         loss=LossSettings("supcon", 0.1, 0.5, views),
-        trainer=TrainerSettings(max_epochs=3, batch_size=32, lr=3e-3, accelerator="cpu"),
-        folder=tmp_path,
+        trainer=TrainerSettings(max_epochs=max_epochs, batch_size=32, lr=3e-3, accelerator="cpu"),
+        folder=folder,
         seed=0,
         signal=None,
     )
+
+
+@pytest.mark.parametrize("views", [None, JetViews()], ids=["no views", "jet views"])
+def test_training_leaves_its_inputs_as_they_are(tmp_path, views):
+    events, val = two_classes(192, 1), two_classes(96, 2)
+    result = trained_on(events, val, tmp_path, views, 3)
     trained = load(result.checkpoint)
     np.testing.assert_array_equal(trained.standardisation.apply(events.features), events.features)
     with torch.no_grad():
         expected = trained.encoder(torch.from_numpy(val.features)).numpy()
     np.testing.assert_allclose(embed(trained, val.features), expected, atol=1e-6)
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
+
+
+def test_same_seed_same_weights(tmp_path):
+    events, val = two_classes(64, 1), two_classes(32, 2)
+    first, second = (
+        load(trained_on(events, val, tmp_path / name, JetViews(), 1).checkpoint).encoder.state_dict() for name in "ab"
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
