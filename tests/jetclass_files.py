@@ -35,8 +35,8 @@ def random_table(n=40, seed=0, max_particles=100, classes=CLASSES, ordered=False
     return table
 
 
-def write_table(path, table, tree="tree", baskets=1):
-    """Writes the branches with uproot, in so many baskets; with none of them, no jets."""
+def write_table(path, table, tree="tree", baskets=1, repeat=1):
+    """Writes the branches with uproot, in so many baskets (with none of them, no jets), all of it `repeat` times."""
     import awkward as ak
     import uproot
 
@@ -44,6 +44,7 @@ def write_table(path, table, tree="tree", baskets=1):
     with uproot.recreate(path) as file:
         types = {name: v.type.content if isinstance(v, ak.Array) else v.dtype for name, v in branches.items()}
         file.mktree(tree, types)
-        for rows in np.array_split(np.arange(len(table["jet_pt"])), baskets) if baskets else ():
+        parts = np.array_split(np.arange(len(table["jet_pt"])), baskets) if baskets else []
+        for rows in parts * repeat:
             file[tree].extend({name: v[rows] for name, v in branches.items()})
     return path

@@ -19,6 +19,10 @@ _LABELS = tuple(f"label_{name}" for name in CLASSES)
 _BRANCHES = (*PARTICLE_BRANCHES, *OBSERVERS, *_LABELS)
 
 
+class BadFile(UserError):
+    """A file, or a jet in it, cannot be used; others may be."""
+
+
 def read_root(
     path: str | Path, n_particles: int = N_PARTICLES, entries: tuple[int, int] | None = None, skip_bad: bool = False
 ) -> Jets:
@@ -51,7 +55,7 @@ def iterate_root(
         chunk: rows read at a time; a chunk may hold fewer jets, or none, where bad ones are left out.
 
     Raises:
-        UserError: names the file: it is missing, damaged, has no such tree or branch, no jets, or (unless `skip_bad`)
+        BadFile: names the file: it is missing, damaged, has no such tree or branch, no jets, or (unless `skip_bad`)
             names the row of a bad jet and what is wrong with it.
     """
     path = Path(path)
@@ -60,7 +64,7 @@ def iterate_root(
         start, stop = (0, tree.num_entries) if entries is None else entries
         stop = min(stop, tree.num_entries)
         if not 0 <= start < stop:
-            raise UserError(f"{path}: no jets in rows {start} to {stop}; the file has {tree.num_entries}")
+            raise BadFile(f"{path}: no jets in rows {start} to {stop}; the file has {tree.num_entries}")
         steps = tree.iterate(list(_BRANCHES), step_size=chunk, entry_start=start, entry_stop=stop, library="ak")
         for arrays in _ahead(steps, path):
             yield _jets(arrays, start, path, n_particles, skip_bad)
@@ -68,7 +72,7 @@ def iterate_root(
 
 
 def count_entries(path: str | Path) -> int:
-    """Rows of a file's tree. Raises UserError as `iterate_root` does for what can be seen without reading them."""
+    """Rows of a file's tree. Raises BadFile as `iterate_root` does for what can be seen without reading them."""
     path = Path(path)
     with _opened(path) as file:
         return int(_tree(file, path).num_entries)
@@ -79,7 +83,7 @@ def _opened(path: Path) -> Any:
     from uproot.source.file import MultithreadedFileSource
 
     if not path.is_file():
-        raise UserError(f"{path}: no such file")
+        raise BadFile(f"{path}: no such file")
     try:
         # Read, not mapped: pages of a mapped file count as this process's memory.
         return uproot.open(path, handler=MultithreadedFileSource, object_cache=None, array_cache=None)
@@ -92,19 +96,19 @@ def _tree(file: Any, path: Path) -> Any:
         names = {key.partition(";")[0]: name for key, name in file.classnames(recursive=False).items()}
         if names.get(TREE) != "TTree":
             there = ", ".join(sorted(names)) or "nothing"
-            raise UserError(f"{path}: no tree {TREE!r}, so this is no file of JetClass; there is {there}")
+            raise BadFile(f"{path}: no tree {TREE!r}, so this is no file of JetClass; there is {there}")
         tree = file[TREE]
         branches = set(tree.keys())
-    except UserError:
+    except BadFile:
         raise
     except Exception as error:
         raise _damaged(path, error) from error
     missing = [name for name in _BRANCHES if name not in branches]
     if missing:
         more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-        raise UserError(f"{path}: tree {TREE!r} has no branch {', '.join(missing[:6])}{more}")
+        raise BadFile(f"{path}: tree {TREE!r} has no branch {', '.join(missing[:6])}{more}")
     if tree.num_entries == 0:
-        raise UserError(f"{path}: tree {TREE!r} holds no jets")
+        raise BadFile(f"{path}: tree {TREE!r} holds no jets")
     return tree
 
 
@@ -123,8 +127,8 @@ def _ahead(steps: Iterator[Any], path: Path) -> Iterator[Any]:
             yield arrays
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: cut short, damaged, or no ROOT file ({type(error).__name__}); get it again")
+def _damaged(path: Path, error: Exception) -> BadFile:
+    return BadFile(f"{path}: cut short, damaged, or no ROOT file ({type(error).__name__}); get it again")
 
 
 def _jets(arrays: Any, first: int, path: Path, n_particles: int, skip_bad: bool) -> Jets:
@@ -135,7 +139,7 @@ def _jets(arrays: Any, first: int, path: Path, n_particles: int, skip_bad: bool)
     for name, (other, _) in jagged.items():
         if not np.array_equal(other, offsets):
             row = first + int(np.argmax(np.diff(other) != counts))
-            raise UserError(f"{path}: row {row}: {name} and part_px differ in their numbers of particles")
+            raise BadFile(f"{path}: row {row}: {name} and part_px differ in their numbers of particles")
     with np.errstate(over="ignore", invalid="ignore"):  # a double too large for float32 is found below
         observers = {name: flat[name].astype(np.float32) for name in OBSERVERS}
         particles = {name: values.astype(np.float32, copy=False) for name, (_, values) in jagged.items()}
@@ -145,7 +149,7 @@ def _jets(arrays: Any, first: int, path: Path, n_particles: int, skip_bad: bool)
         bad.setdefault(int(jet), f"belongs to {is_class[jet].sum()} of the classes, by its label branches")
     if bad and not skip_bad:
         row, reason = min(bad.items())
-        raise UserError(f"{path}: the jet in row {first + row} {reason}; mend it, or leave bad jets out with skip_bad")
+        raise BadFile(f"{path}: the jet in row {first + row} {reason}; mend it, or leave bad jets out with skip_bad")
     good = _kept(len(counts), bad)
     return Jets(
         particles=x[good] if bad else x,
@@ -168,10 +172,10 @@ def _jagged(array: Any, name: str, path: Path) -> tuple[NDArray[np.int64], NDArr
         layout = ak.to_packed(ak.from_regular(array)).layout
         if layout.is_list and layout.content.is_numpy:
             return np.asarray(layout.offsets.data, dtype=np.int64), np.asarray(layout.content.data)
-    raise UserError(f"{path}: branch {name} does not hold a number for each particle, so this is no file of JetClass")
+    raise BadFile(f"{path}: branch {name} does not hold a number for each particle, so this is no file of JetClass")
 
 
 def _one_a_jet(array: Any, name: str, path: Path) -> NDArray[Any]:
     if array.ndim == 1 and array.layout.is_numpy:
         return np.asarray(array.layout.data)
-    raise UserError(f"{path}: branch {name} does not hold one number for each jet, so this is no file of JetClass")
+    raise BadFile(f"{path}: branch {name} does not hold one number for each jet, so this is no file of JetClass")
