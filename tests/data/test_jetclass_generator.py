@@ -6,11 +6,12 @@ import pytest
 pytest.importorskip("pythia8mc")
 pytest.importorskip("fastjet")
 
-from autoscidact.data.jetclass import jet_files
+from autoscidact.data.jetclass import generation_plan
 from autoscidact.data.jetclass.generation_plan import FILE_NUMBERS, planned_files
-from autoscidact.data.jetclass.generation_report import MASSES, mass_peak, write_generation_report
+from autoscidact.data.jetclass.generation_report import MASSES, mass_peak
 from autoscidact.data.jetclass.generator import QUARKS_OF, _decays, collide, start_pythia
-from autoscidact.data.jetclass.jet_files import FILE_STEMS, JetFile, generate_files, generate_jets
+from autoscidact.data.jetclass.jet_branches import _FLAGS, generate_jets
+from autoscidact.data.jetclass.jet_files import FILE_STEMS, JetFile, generate_files
 from autoscidact.data.jetclass.layout import CLASSES
 from autoscidact.data.jetclass.root_files import read_root
 from autoscidact.errors import UserError
@@ -19,7 +20,7 @@ from autoscidact.errors import UserError
 @pytest.fixture(scope="module")
 def generated():
     """Class to its 150 jets: branches a jet, branches a particle, particles of each."""
-    return {name: generate_jets(JetFile(name, 0, 150, 0)) for name in FILE_STEMS}
+    return {name: generate_jets(name, 150, 0) for name in FILE_STEMS}
 
 
 def decays_by_hand(jet_class, identity, mother):
@@ -76,7 +77,7 @@ def test_jets_are_whole_and_in_range(generated):
         assert jets["jet_pt"].min() > 500
         assert jets["jet_pt"].max() < 1000
         assert np.abs(jets["jet_eta"]).max() < 2
-        flags = sum(particles[flag].astype(int) for flag in jet_files._FLAGS)
+        flags = sum(particles[flag].astype(int) for flag in _FLAGS)
         assert (flags == 1).all()
         neutral = particles["part_isNeutralHadron"] | particles["part_isPhoton"]
         assert np.array_equal(neutral, particles["part_charge"] == 0)
@@ -134,13 +135,21 @@ def test_files_of_others_are_not_touched(tmp_path):
     file = JetFile("Wqq", 0, 3, 4)
     (path,) = generate_files([file], tmp_path, 1)
     content = path.read_bytes()
-    for other in (JetFile("Wqq", 0, 4, 4), JetFile("Wqq", 0, 3, 5)):
-        with pytest.raises(UserError, match=r"WToQQ_000\.root: was generated with another seed or number of jets"):
-            generate_files([other], tmp_path, 1)
+    with pytest.raises(UserError, match=r"WToQQ_000\.root: was generated with another seed; delete it"):
+        generate_files([JetFile("Wqq", 0, 3, 5)], tmp_path, 1)
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match=r"WToQQ_000\.root: is no file of jets generated here"):
         generate_files([file], tmp_path, 1)
     assert len(path.read_bytes()) == len(content) // 2
+
+
+def test_fewer_jets_are_the_first_of_more(tmp_path):
+    (path,) = generate_files([JetFile("Wqq", 0, 3, 4)], tmp_path, 1)
+    few = read_root(path)
+    generate_files([JetFile("Wqq", 0, 70, 4)], tmp_path, 1)
+    many = read_root(path)
+    assert (len(few), len(many)) == (3, 70)
+    assert np.array_equal(few.particles, many.particles[:3])
 
 
 @pytest.mark.parametrize("n", [100, 999, 20_000, 3_000_001])
@@ -153,8 +162,9 @@ def test_plan_gives_each_split_its_share_within_jetclass_numbers(n):
         for split, share in (("train", 0.55), ("test", 0.40), ("val", 0.05)):
             got = [file.n_jets for file in mine if file.number in FILE_NUMBERS[split]]
             assert abs(sum(got) - share * n) <= 1
-            assert max(got) - min(got) <= 1
-            assert max(got) <= 1000 or len(got) == len(FILE_NUMBERS[split])
+            assert len(set(got[:-1])) <= 1
+            assert min(got) == got[-1] > 0
+            assert max(got) <= 1000 or max(got) == -(-sum(got) // len(FILE_NUMBERS[split]))
 
 
 def test_plan_of_too_few_jets_is_refused():
@@ -168,12 +178,15 @@ def test_peak_of_a_peak_above_a_slope():
     assert mass_peak(mass) == pytest.approx(91.2, abs=1)
 
 
-def test_report_tells_of_every_class(tmp_path):
-    files = [JetFile("Wqq", 0, 5, 1), JetFile("QCD", 0, 5, 1)]
-    generate_files(files, tmp_path, 1)
-    text = write_generation_report(files, tmp_path).read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
-    assert [row.split(" | ")[:2] for row in rows] == [["| QCD", "5"], ["| Wqq", "5"]]
-    jets = read_root(tmp_path / "WToQQ_000.root")
-    assert rows[1].split(" | ")[4] == f"{jets.observers['jet_nparticles'].mean():.1f}"
-    assert (tmp_path / "generation.png").read_bytes().startswith(b"\x89PNG")
+def test_dataset_is_made_and_reported(tmp_path, monkeypatch):
+    two = {name: FILE_STEMS[name] for name in ("QCD", "Wqq")}
+    monkeypatch.setattr(generation_plan, "FILE_STEMS", two)
+    text = generation_plan.generate_dataset(tmp_path / "new", 20, 1, 1).read_text()
+    names = {path.name for path in (tmp_path / "new").glob("*.root")}
+    assert names == {f"{stem}_{number}.root" for stem in two.values() for number in ("000", "100", "120")}
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert [row[:2] for row in rows] == [["| QCD", "20"], ["| Wqq", "20"]]
+    files = sorted((tmp_path / "new").glob("WToQQ_*.root"))
+    n_particles = np.concatenate([read_root(path).observers["jet_nparticles"] for path in files])
+    assert rows[1][4] == f"{n_particles.mean():.1f}"
+    assert (tmp_path / "new/generation.png").read_bytes().startswith(b"\x89PNG")

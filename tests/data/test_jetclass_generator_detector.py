@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from autoscidact.data.jetclass import tracks
 from autoscidact.data.jetclass.calorimeter import ECAL, HCAL, energy_flow, log_normal, towers
-from autoscidact.data.jetclass.detector import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON, measure
+from autoscidact.data.jetclass.detector import measure
+from autoscidact.data.jetclass.track_response import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
 
 CURVATURE = 2.99792458e-4 * tracks.FIELD
 

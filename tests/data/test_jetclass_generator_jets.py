@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from autoscidact.data.jetclass.detector import PHOTON, Measured
+from autoscidact.data.jetclass.detector import Measured
 from autoscidact.data.jetclass.jets import directions, find_jets, turn
+from autoscidact.data.jetclass.track_response import PHOTON
 
 pytest.importorskip("fastjet")
 from autoscidact.data.jetclass.substructure import substructure

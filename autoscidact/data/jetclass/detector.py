@@ -21,30 +21,19 @@ from numpy.typing import NDArray
 
 from autoscidact.data.jetclass import tracks
 from autoscidact.data.jetclass.calorimeter import ECAL, ETA_MAX, HCAL, energy_flow, log_normal, towers
+from autoscidact.data.jetclass.track_response import (
+    CHARGED_HADRON,
+    ELECTRON,
+    NEUTRAL_HADRON,
+    PHOTON,
+    charges,
+    is_found,
+    kinds,
+    masses,
+    relative_resolution,
+)
 
 Array = NDArray[np.float64]
-
-CHARGED_HADRON, NEUTRAL_HADRON, PHOTON, ELECTRON, MUON = range(5)
-
-TRACK_PT_MIN, TRACK_ETA_MAX = 0.5, 2.5
-
-_EFFICIENCY = {
-    CHARGED_HADRON: ((0.70, 0.95, 0.95), (0.60, 0.85, 0.85)),
-    ELECTRON: ((0.73, 0.95, 0.99), (0.50, 0.83, 0.90)),
-    MUON: ((0.75, 0.99, 0.99), (0.70, 0.98, 0.98)),
-}
-"""Below and above |eta| = 1.5; for pt below 1, below 100, above 100 GeV."""
-
-_RESOLUTION = {
-    CHARGED_HADRON: ((0.06, 1.3e-3), (0.10, 1.7e-3), (0.25, 3.1e-3)),
-    ELECTRON: ((0.03, 1.3e-3), (0.05, 1.7e-3), (0.15, 3.1e-3)),
-    MUON: ((0.01, 1.0e-4), (0.015, 1.5e-4), (0.025, 3.5e-4)),
-}
-"""a, b of the relative standard deviation sqrt(a^2 + (b pt)^2) of a track's pt; |eta| below 0.5, below 1.5, above."""
-
-_MASS = {CHARGED_HADRON: 0.13957, ELECTRON: 0.000511, MUON: 0.105658}
-_CHARGED_LEPTONS = {11: ELECTRON, 13: MUON}
-_TRACKED = (CHARGED_HADRON, ELECTRON, MUON)
 
 
 @dataclass(frozen=True)
@@ -80,24 +69,24 @@ def measure(
         vertex: (n, 3) mm, where it was produced.
         identity: (n,) PDG number; no neutrinos.
     """
-    charge = _charges(identity)
-    kind = _kinds(identity, charge)
+    charge = charges(identity)
+    kind = kinds(identity, charge)
     pt, eta = np.hypot(p4[:, 0], p4[:, 1]), _eta(p4)
-    found = _found(pt, eta, vertex, kind, random)
-    measured_pt = np.where(found, log_normal(pt, _track_sigma(pt, eta, kind) * pt, random), 0.0)
+    found = is_found(pt, eta, vertex, kind, random)
+    measured_pt = np.where(found, log_normal(pt, relative_resolution(pt, eta, kind) * pt, random), 0.0)
     # Delphes counts a track's energy, not its momentum, beside the calorimeter's.
-    energy = np.hypot(measured_pt * np.cosh(eta), _masses(kind))
+    energy = np.hypot(measured_pt * np.cosh(eta), masses(kind))
     hit_eta, hit_phi = tracks.calorimeter_positions(p4, charge)
     reaches = np.abs(hit_eta) < ETA_MAX
     neutral: list[tuple[NDArray[np.int64], Array, int]] = []
-    for calorimeter, kinds, made in (
+    for calorimeter, its_kinds, made in (
         (ECAL, (PHOTON, ELECTRON), PHOTON),
         (HCAL, (CHARGED_HADRON, NEUTRAL_HADRON), NEUTRAL_HADRON),
     ):
-        hits = np.flatnonzero(reaches & np.isin(kind, kinds))
+        hits = np.flatnonzero(reaches & np.isin(kind, its_kinds))
         its = towers(calorimeter, event[hits], hit_eta[hits], hit_phi[hits], random)
         track = np.where(found[hits], energy[hits], 0.0)
-        sigma2 = (_track_sigma(measured_pt[hits], eta[hits], kind[hits]) * track) ** 2
+        sigma2 = (relative_resolution(measured_pt[hits], eta[hits], kind[hits]) * track) ** 2
         n = len(its.event)
         new, factor = energy_flow(
             calorimeter,
@@ -129,7 +118,7 @@ def _tracks(
     d0_error = tracks.resolution(true_pt, eta, tracks.D0_RESOLUTION)
     dz_error = tracks.resolution(true_pt, eta, tracks.DZ_RESOLUTION)
     momentum = true[:, :3] * (pt / true_pt)[:, None]
-    measured_energy = np.hypot(pt * np.cosh(eta), _masses(kind))
+    measured_energy = np.hypot(pt * np.cosh(eta), masses(kind))
     return Measured(
         event=event[found],
         p4=np.concatenate([momentum, measured_energy[:, None]], axis=1),
@@ -148,12 +137,12 @@ def _joined(charged: Measured, neutral: list[tuple[NDArray[np.int64], Array, int
     order = np.argsort(event, kind="stable")
     n_neutral = len(event) - len(charged.event)
     nothing = np.zeros(n_neutral)
-    kinds = [np.full(len(events), made) for events, _, made in neutral]
+    made_kinds = [np.full(len(events), made) for events, _, made in neutral]
     return Measured(
         event=event[order],
         p4=np.concatenate([charged.p4, *(p4 for _, p4, _ in neutral)])[order],
         charge=np.concatenate([charged.charge, np.zeros(n_neutral, dtype=np.int64)])[order],
-        kind=np.concatenate([charged.kind, *kinds])[order],
+        kind=np.concatenate([charged.kind, *made_kinds])[order],
         d0=np.concatenate([charged.d0, nothing])[order],
         d0_error=np.concatenate([charged.d0_error, nothing])[order],
         dz=np.concatenate([charged.dz, nothing])[order],
@@ -161,52 +150,9 @@ def _joined(charged: Measured, neutral: list[tuple[NDArray[np.int64], Array, int
     )
 
 
-def _charges(identity: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the final particles of Pythia: e, mu, pi, K, p and the hyperons that live long enough; 0 for all others."""
-    positive = np.isin(identity, (-11, -13, 211, 321, 2212, 3222, -3112, -3312, -3334))
-    negative = np.isin(-identity, (-11, -13, 211, 321, 2212, 3222, -3112, -3312, -3334))
-    return positive.astype(np.int64) - negative
-
-
-def _kinds(identity: NDArray[np.int64], charge: NDArray[np.int64]) -> NDArray[np.int64]:
-    kind = np.where(charge != 0, CHARGED_HADRON, NEUTRAL_HADRON)
-    kind[np.abs(identity) == 22] = PHOTON
-    for number, lepton in _CHARGED_LEPTONS.items():
-        kind[np.abs(identity) == number] = lepton
-    return kind
-
-
-def _found(
-    pt: Array, eta: Array, vertex: Array, kind: NDArray[np.int64], random: np.random.Generator
-) -> NDArray[np.bool_]:
-    region = (np.abs(eta) > 1.5).astype(np.int64)
-    interval = np.searchsorted((1.0, 100.0), pt)
-    chance = np.zeros(len(pt))
-    for one in _TRACKED:
-        chosen = kind == one
-        chance[chosen] = np.array(_EFFICIENCY[one])[region[chosen], interval[chosen]]
-    accepted = (pt > TRACK_PT_MIN) & (np.abs(eta) < TRACK_ETA_MAX) & tracks.in_tracker(vertex)
-    return np.asarray(accepted & (random.random(len(pt)) < chance))
-
-
-def _track_sigma(pt: Array, eta: Array, kind: NDArray[np.int64]) -> Array:
-    """Relative; 0 for what leaves no track."""
-    region = np.searchsorted((0.5, 1.5), np.abs(eta))
-    sigma = np.zeros(len(pt))
-    for one in _TRACKED:
-        chosen = kind == one
-        a, b = np.array(_RESOLUTION[one])[region[chosen]].T
-        sigma[chosen] = np.hypot(a, b * pt[chosen])
-    return sigma
-
-
 def _sums(values: Array, of: NDArray[np.int64], n: int) -> Array:
     """(n,) sum of the values of each of n towers."""
     return np.asarray(np.bincount(of, values, n), dtype=np.float64)
-
-
-def _masses(kind: NDArray[np.int64]) -> Array:
-    return np.array([_MASS.get(one, 0.0) for one in range(5)])[kind]
 
 
 def _eta(p4: Array) -> Array:
