@@ -250,3 +250,11 @@ def test_jets_without_particles_are_bad(tmp_path):
     with pytest.raises(UserError, match="row 4 has no particles"):
         read_root(path)
     assert list(read_root(path, skip_bad=True).entries) == [0, 1, 2, 3, 5]
+
+
+def test_reading_may_stop_early(tmp_path):
+    chunks = iterate_root(write_table(tmp_path / "a.root", random_table(60, seed=14), baskets=6), chunk=10)
+    assert len(next(chunks)) == 10
+    chunks.close()
+    with pytest.raises(StopIteration):
+        next(chunks)
