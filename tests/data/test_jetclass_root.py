@@ -47,7 +47,7 @@ weights:
 
 
 def naive_jet(table, jet, n_particles):
-    """One jet by DATASETS' definition, particle by particle, in double precision."""
+    """One jet by the features' definition, particle by particle, in double precision."""
     part = {name: np.float64(values[jet]) for name, values in table.items() if name.startswith("part_")}
     out = np.zeros((22, n_particles))
     pt = np.hypot(part["part_px"], part["part_py"])
