@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.report.distributions import histogram_bins
-from autoscidact.report.style import BLACK, BLUE, figure_style, new_figure
+from autoscidact.report.style import BLACK, BLUE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,26 +49,11 @@ class TestPanel:
     varied_null: NDArray[np.float64] | None = None
 
 
-@figure_style()
-def draw_test_panels(panels: Sequence[TestPanel]) -> "Figure":
-    """Draws a panel for each test, two in a row, with one legend below all.
+def draw_panel(axes: "Axes", panel: TestPanel) -> None:
+    """Draws one test into axes: null (blue), with signal (orange), with variations (dashed), observed (red).
 
     Bars are shares of all toys, those that lie beyond the panel and those whose fit failed included.
     """
-    columns = min(len(panels), 2)
-    lines = -(-len(panels) // columns)
-    figure = new_figure(0.6 + 2.2 * lines)
-    grid = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for axes, panel in zip(grid, panels, strict=False):
-        draw_panel(axes, panel)
-    for axes in grid[len(panels) :]:
-        axes.axis("off")
-    panel_legend(figure, grid[: len(panels)])
-    return figure
-
-
-def draw_panel(axes: "Axes", panel: TestPanel) -> None:
-    """Draws one test into axes: null (blue), with signal (orange), with variations (dashed), observed (red)."""
     bins = panel_bins(panel)
     steps: dict[str, Any] = {"bins": bins, "histtype": "step"}
     axes.hist(_finite(panel.null), bins, weights=_share(panel.null), color=BLUE, alpha=0.55, lw=0, label=NULL)

@@ -13,7 +13,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.patches import Polygon
 
 from autoscidact.report.observation_figures import draw_observation
-from autoscidact.report.observation_panels import EXPECTED, OBSERVED, TestPanel, draw_test_panels, panel_bins
+from autoscidact.report.observation_panels import EXPECTED, OBSERVED, TestPanel, panel_bins
 from autoscidact.report.observer_score import draw_score_against_observer
 from autoscidact.report.style import save_formats
 
@@ -58,7 +58,7 @@ def words(axes: Axes) -> list[str]:
 
 def test_bars_and_outlines_are_shares_of_all_toys() -> None:
     panel = panels()[1]
-    axes = draw_test_panels([panel]).axes[0]
+    axes = draw_observation([panel]).axes[0]
     edges = panel_bins(panel)
     assert panel.signal is not None
     assert panel.varied_null is not None
@@ -72,21 +72,21 @@ def test_failed_toys_count_in_the_whole() -> None:
     panel = panels()[1]
     assert panel.signal is not None
     failed = replace(panel, null=np.append(panel.null, [np.inf] * 1000), signal=np.append(panel.signal, np.nan))
-    axes = draw_test_panels([failed]).axes[0]
+    axes = draw_observation([failed]).axes[0]
     assert sum(bars(axes)) == pytest.approx(0.5)
 
 
 def test_observed_value_is_a_line_where_it_is_and_an_arrow_where_it_is_not() -> None:
-    axes = draw_test_panels(panels()).axes
+    axes = draw_observation(panels()).axes
     for place, panel in enumerate(panels()):
         lines = [line.get_xdata()[0] for line in axes[place].lines if line.get_color() == OBSERVED]  # type: ignore[index]
         arrows = [text for text in words(axes[place]) if "rightarrow" in text and "observed" in text]
         assert (lines, len(arrows)) == (([], 1) if panel.observed == 600 else ([panel.observed], 0))
-    assert "observed: infinite" in str(words(draw_test_panels([replace(panels()[0], observed=np.inf)]).axes[0]))
+    assert "observed: infinite" in str(words(draw_observation([replace(panels()[0], observed=np.inf)]).axes[0]))
 
 
 def test_panel_says_what_was_expected_and_measured() -> None:
-    figure = draw_test_panels(panels())
+    figure = draw_observation(panels())
     assert words(figure.axes[0]) == ["observed p = 0.31, Z = 0.5", "expected p = 0.24, Z = 0.7", "m4l fit"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "null toys",
@@ -104,7 +104,7 @@ def test_panel_says_what_was_expected_and_measured() -> None:
 @pytest.mark.parametrize("observed", [np.nan, 0.0, -1e6, 1e6])
 def test_panels_of_odd_toys(tmp_path: Path, null: np.ndarray, observed: float) -> None:
     panel = TestPanel(HOSTILE, null, np.array([np.nan]), observed, HOSTILE, HOSTILE, HOSTILE, np.array([1.0]))
-    draw_test_panels([panel]).savefig(tmp_path / "panel.png")
+    draw_observation([panel]).savefig(tmp_path / "panel.png")
 
 
 def test_density_of_the_reference_is_its_counts() -> None:
