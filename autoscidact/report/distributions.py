@@ -132,8 +132,10 @@ def histogram_bins(null: NDArray[np.float64], signal: Sequence[NDArray[np.float6
     high = max(null.max(), *(np.quantile(t, 0.98) for t in signal), null.min())
     low = max(float(low), mean - REACH * spread) - 0.3 * spread
     high = min(float(high), mean + REACH * spread) + 0.3 * spread
-    # Rounded: tests break ties of such counts by a little of something else.
-    values = np.unique(np.round((null - mean) / (spread or 1.0), 3)) * (spread or 1.0) + mean
+    # Tests break ties of such counts by a little of something else: what lies closer together is one value. (Rounding
+    # would part values that straddle one of its steps.)
+    ordered = np.unique(null)
+    values = ordered[np.concatenate([[True], np.diff(ordered) > 1e-3 * spread])]
     step = float(np.diff(values).min(initial=np.inf))
     edges = np.linspace(low, high, BINS + 1)
     if (high - low) / step <= 20 * BINS:
