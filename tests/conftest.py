@@ -76,3 +76,21 @@ def fourlepton_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         csv_table(z_pairs(3, (111, 179), seed, run=seed + 195_000)).to_csv(folder / file.name, index=False)
     csv_table(z_pairs(60, (111, 179), 3, run=195_000)).to_csv(folder / "observed.csv", index=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def jetclass_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder as `autoscidact prepare dataset=jetclass` leaves it: 40 jets of random numbers a file."""
+    pytest.importorskip("uproot")
+    from jetclass_files import random_table, write_table
+
+    from autoscidact.data.jetclass.file_names import STEMS
+    from autoscidact.data.jetclass.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("jetclass")
+    for k, name in enumerate(("QCD", "Hbb", "Zqq", "Wqq", "Tbqq")):
+        for number in (0, 1, 100, 120):
+            table = random_table(40, seed=1000 * k + number, classes=(name,))
+            write_table(folder / f"{STEMS[name]}_{number:03d}.root", table)
+    prepare(path=str(folder))
+    return folder

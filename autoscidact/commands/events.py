@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from autoscidact.commands.dataset import load_dataset
+from autoscidact.commands.embed import chosen_rows
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, RAW, training_folder
 from autoscidact.embedding.checkpoint import check_matches, load
 from autoscidact.embedding.embed import embed_dataset, unembedded
@@ -95,7 +96,7 @@ def _from_checkpoint(cfg: DictConfig, config: Mapping[str, Any], path: Path, dev
     checkpoint = load(path, trusted=[config["encoder"]["_target_"]])
     dataset = load_dataset(cfg)
     check_matches(checkpoint, dataset, config["encoder"]["dim"])
-    return embed_dataset(checkpoint, dataset, device=device)
+    return embed_dataset(checkpoint, dataset, device=device, rows=chosen_rows(dataset, config))
 
 
 def ideal_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:

@@ -186,4 +186,4 @@ def _folder(
 
 def _hash(sample: Sample) -> str:
     events = sample.events
-    return array_hash(events.features, events.ids, *(events.observers[name] for name in sorted(events.observers)))
+    return array_hash(events.features[:], events.ids, *(events.observers[name] for name in sorted(events.observers)))

@@ -105,7 +105,7 @@ def _numbers_rows(ids: NDArray[np.int64]) -> bool:
 def embed_sample(config: Mapping[str, Any], sample: Sample, device: str) -> NDArray[np.float32]:
     """(n, d): the events where the training of this configuration puts them."""
     if sample.embedded_already:
-        return sample.events.features.reshape(len(sample.events), -1)
+        return sample.events.features[:].reshape(len(sample.events), -1)
     path = Path(config["checkpoint"]) if config["checkpoint"] else training_folder(config) / CHECKPOINT
     return embed(load(path, trusted=[config["encoder"]["_target_"]]), sample.events.features, device=device)
 

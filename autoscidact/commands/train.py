@@ -22,13 +22,15 @@ from omegaconf import DictConfig
 from autoscidact.commands.compute import choose_device, use_threads
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, switch
 from autoscidact.commands.dataset import load_dataset
+from autoscidact.commands.embed import about, chosen_rows
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
 from autoscidact.data.contract import SPLITS, Dataset
 from autoscidact.data.label_noise import mislabel
 from autoscidact.embedding.checkpoint import check_matches, load
-from autoscidact.embedding.embed import embed_dataset
+from autoscidact.embedding.embed_files import embed_to_file
+from autoscidact.embedding.probe import linear_probe
 from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
-from autoscidact.embedding.table import write_embedding
+from autoscidact.embedding.table import read_embedding
 from autoscidact.encoders.contract import EncoderSpec
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder, write_text
@@ -79,17 +81,24 @@ def run(cfg: DictConfig) -> Path:
             logger=LoggerSettings(**config["logger"]),
             ideal_supervised=ideal,
         )
-        print(f"trained in {result.seconds:.1f} s, best epoch {result.best_epoch}")
+        waited = f", {100 * result.waited:.1f} % of it waiting for events from disk" if result.waited else ""
+        print(f"trained in {result.seconds:.1f} s{waited}, best epoch {result.best_epoch}")
     else:
         print(f"this training is finished already: {checkpoint}")
     trained = load(checkpoint, trusted=[config["encoder"]["_target_"]])
     check_matches(trained, dataset, config["encoder"]["dim"])
-    if not (folder / EMBEDDING).is_file():
-        write_embedding(folder / EMBEDDING, embed_dataset(trained, dataset, device=device))
+    if not (folder / EMBEDDING).is_file() and is_first_process():
+        rows = chosen_rows(dataset, config)
+        embed_to_file(trained, dataset, folder / EMBEDDING, rows, device)
+        found = linear_probe(read_embedding(folder / EMBEDDING), config["seed"])
+        probe = {} if found is None else {"linear_probe": {"accuracy": found[0], "chance": found[1]}}
+        if found is not None:
+            print(
+                f"linear probe: {100 * found[0]:.1f} % of the test split's background events in the right class "
+                f"({100 * found[1]:.1f} % by always naming the largest)"
+            )
         write_text(folder / "config.yaml", record_yaml(cfg))
-        counts = {split: len(dataset.subset(split)) for split in ("train", "val", "test")}
-        results = {"dataset": {"fingerprint": dataset.fingerprint, "signal": dataset.signal, "events": counts}}
-        write_text(folder / "run.json", record(json.loads(json.dumps(config)), results))
+        write_text(folder / "run.json", record(json.loads(json.dumps(config)), about(dataset, trained, rows) | probe))
     print(f"  {checkpoint}\n  {folder / EMBEDDING}")
     return folder
 
@@ -98,3 +107,8 @@ def _about_signal(dataset: Dataset, ideal: bool) -> str:
     if dataset.signal_label < 0:
         return "no signal class"
     return f"signal {dataset.signal} " + ("IN THE TRAINING (ideal supervised)" if ideal else "held out")
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process of a training, or the first of several."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0

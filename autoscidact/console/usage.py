@@ -88,4 +88,4 @@ def _used(key: str, choices: dict[str, object], own: set[str]) -> bool:
         return key in own or (key == "f_s" and "dataset" in choices)  # every dataset brings its fractions
     # nplm's settings come with the statistic of that name.
     chosen = choices.get("statistic")
-    return head in choices or chosen == "all" or (isinstance(chosen, list) and head in chosen)
+    return head in choices or head in own - {"nplm"} or chosen == "all" or (isinstance(chosen, list) and head in chosen)

@@ -3,8 +3,10 @@
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoscidact.data.contract import SPLITS, Dataset
+from autoscidact.data.sharded_array import ShardedArray
 from autoscidact.errors import UserError
 
 
@@ -32,10 +34,12 @@ def check_dataset(dataset: Dataset, source: str = "") -> Dataset:
     if not np.isin(dataset.split, np.arange(len(SPLITS))).all():
         raise ValueError(f"split must index {SPLITS}")
     _check_labels(dataset, source)
-    _check_finite(dataset, source)
+    # What lies on disk was checked when it was prepared; reading it all for each command would take hours.
+    if not isinstance(events.features, ShardedArray):
+        _check_finite(events.features, events.feature_names, source)
+        _check_constant(events.features[events.labels != dataset.signal_label], events.feature_names, source)
     _check_weights(dataset, source)
     _check_ids(dataset, source)
-    _check_constant(dataset, source)
     return dataset
 
 
@@ -58,8 +62,8 @@ def _check_labels(dataset: Dataset, source: str) -> None:
         raise UserError(f"{source}: every event is of the signal class {dataset.signal!r}; background is needed too")
 
 
-def _check_finite(dataset: Dataset, source: str) -> None:
-    features = dataset.events.features.reshape(len(dataset.events), -1)
+def _check_finite(features: NDArray[np.float32], feature_names: tuple[str, ...], source: str) -> None:
+    features = features.reshape(len(features), -1)
     if features.shape[1] == 0:
         raise UserError(f"{source}: there are no features")
     # One pass without a table-sized temporary: a sum is finite unless a term is not, or it overflows.
@@ -72,7 +76,7 @@ def _check_finite(dataset: Dataset, source: str) -> None:
     rows = np.flatnonzero(bad.any(axis=1))
     counts = bad.sum(axis=0)
     columns = np.flatnonzero(counts)
-    names = dataset.events.feature_names or [f"value {k}" for k in range(features.shape[1])]
+    names = feature_names or [f"value {k}" for k in range(features.shape[1])]
     shown = ", ".join(f"{names[k]} ({_rows(int(counts[k]))})" for k in columns[:5])
     more = f" and {len(columns) - 5} more features" if len(columns) > 5 else ""
     raise UserError(
@@ -101,14 +105,13 @@ def _check_ids(dataset: Dataset, source: str) -> None:
         )
 
 
-def _check_constant(dataset: Dataset, source: str) -> None:
-    events = dataset.events
-    background = events.features[events.labels != dataset.signal_label].reshape(-1, events.features[0].size)
+def _check_constant(background: NDArray[np.float32], feature_names: tuple[str, ...], source: str) -> None:
+    background = background.reshape(len(background), -1)
     constant = np.flatnonzero(background.max(axis=0) == background.min(axis=0))
     if len(constant) == background.shape[1]:
         raise UserError(f"{source}: every feature is constant over the background; nothing can be learnt from them")
-    if len(constant) and events.feature_names:
-        names = ", ".join(events.feature_names[k] for k in constant)
+    if len(constant) and feature_names:
+        names = ", ".join(feature_names[k] for k in constant)
         warnings.warn(f"{source}: constant over the background: {names}", UserWarning, stacklevel=4)
 
 

@@ -11,7 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscidact.data.sharded_array import ShardedArray, taken
 from autoscidact.errors import UserError
+
+Features = NDArray[np.float32] | ShardedArray
+"""In memory, or on disk where they are too many for that."""
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -31,15 +35,17 @@ class Events:
         weights: (n,) float64, positive.
         feature_names: one name a column for tables; empty for images and series.
         observers: (n,) arrays kept for people, never shown to the encoder or the test.
+        stored_observers: (n,) records of further observers on disk, a field for each; None where there are none.
     """
 
-    features: NDArray[np.float32]
+    features: Features
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     ids: NDArray[np.int64]
     weights: NDArray[np.float64]
     feature_names: tuple[str, ...] = ()
     observers: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    stored_observers: ShardedArray | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.features), len(self.labels), len(self.ids), len(self.weights)}
@@ -50,15 +56,16 @@ class Events:
         return len(self.labels)
 
     def take(self, index: NDArray[np.generic]) -> "Events":
-        """The events at `index` (integers or a mask)."""
+        """The events at `index` (integers or a mask; integers must rise where features are on disk)."""
         return Events(
-            features=self.features[index],
+            features=taken(self.features, index),
             labels=self.labels[index],
             classes=self.classes,
             ids=self.ids[index],
             weights=self.weights[index],
             feature_names=self.feature_names,
             observers={name: values[index] for name, values in self.observers.items()},
+            stored_observers=None if self.stored_observers is None else self.stored_observers.select(index),
         )
 
 
@@ -96,7 +103,11 @@ class Dataset:
         """16 hex digits that change whenever anything a training or a test depends on does."""
         events = self.events
         digest = hashlib.sha256(json.dumps([events.classes, self.signal]).encode())
-        for array in (events.features, events.labels, events.ids, events.weights, self.split):
+        features = events.features
+        if isinstance(features, ShardedArray):
+            digest.update(features.fingerprint.encode())
+        arrays = () if isinstance(features, ShardedArray) else (features,)
+        for array in (*arrays, events.labels, events.ids, events.weights, self.split):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:16]

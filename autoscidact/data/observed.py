@@ -9,11 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoscidact.data.contract import SPLITS, Dataset, Events
+from autoscidact.data.sharded_array import ShardedArray
 from autoscidact.data.tables import check_columns, plain_column, read_table
 from autoscidact.errors import UserError
 
 OBSERVED = "observed"
 """Class name of observed events."""
+
+_CHUNK = 65536
+_ENOUGH = 5000
 
 UNITS_FACTOR = 100.0
 """Features whose spread differs by more than this in the observed data are in other units."""
@@ -98,7 +102,7 @@ def check_observed(observed: Events, dataset: Dataset, source: str) -> Events:
             f"{source}: events have shape {observed.features.shape[1:]}, dataset {dataset.name} has "
             f"{dataset.events.features.shape[1:]}"
         )
-    flat = observed.features.reshape(len(observed), -1)
+    flat = observed.features[:].reshape(len(observed), -1)
     names = observed.feature_names or tuple(f"value {k}" for k in range(flat.shape[1]))
     bad = ~np.isfinite(flat)
     if bad.any():
@@ -139,7 +143,9 @@ def check_new_ids(observed: Events, dataset: Dataset, source: str) -> None:
 
 
 def _check_units(flat: NDArray[np.float32], dataset: Dataset, names: tuple[str, ...], source: str) -> None:
-    background = dataset.subset("train", "background").features
+    features = dataset.subset("train", "background").features
+    # The spread of so many is known well enough where they are on disk.
+    background = features[:: max(1, len(features) // _ENOUGH)] if isinstance(features, ShardedArray) else features
     if len(flat) < 10 or len(background) < 10:
         return
     here, there = _spread(flat), _spread(background.reshape(len(background), -1))
@@ -172,8 +178,9 @@ def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _check_unseen(flat: NDArray[np.float32], dataset: Dataset, source: str) -> None:
-    known = dataset.events.features.reshape(len(dataset.events), -1)
-    here, there = _keys(flat), _keys(known)
+    here, known = _keys(flat), dataset.events.features
+    starts = range(0, len(known), _CHUNK)
+    there = np.concatenate([_keys(known[start : start + _CHUNK].reshape(-1, flat.shape[1])) for start in starts])
     seen = np.isin(here, there)
     # Rows of few values coincide by chance, as letters drawn on a grid do: not a leak, and not to be refused.
     by_chance = 1 - len(np.unique(there)) / len(there)

@@ -7,6 +7,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from autoscidact.embedding.streamed_batches import StreamedBatches
+
 # A dataset up to this size is copied to the device once; a larger one goes there batch by batch.
 _RESIDENT_BYTES = 2**30
 
@@ -67,16 +69,16 @@ class Batches:
 class EventData(pl.LightningDataModule):
     """Hands Lightning the batches once it knows device and rank."""
 
-    def __init__(self, train: Batches, val: Batches) -> None:
+    def __init__(self, train: Batches | StreamedBatches, val: Batches | StreamedBatches) -> None:
         super().__init__()
         self.train, self.val = train, val
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches | StreamedBatches:
         return self._place(self.train)
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Batches | StreamedBatches:
         return self._place(self.val)
 
-    def _place(self, batches: Batches) -> Batches:
+    def _place(self, batches: Batches | StreamedBatches) -> Batches | StreamedBatches:
         assert self.trainer is not None
         return batches.place(self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)

@@ -54,6 +54,7 @@ class TrainerSettings:
 
     max_epochs: int = 50
     batch_size: int = 1000
+    shuffle_buffer: int = 32768
     lr: float = 1e-3
     lr_min: float = 0.0
     weight_decay: float = 0.01
@@ -62,14 +63,17 @@ class TrainerSettings:
     devices: int | str = 1
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true"] = "32-true"
     deterministic: bool | Literal["warn"] = True
+    compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("max_epochs", 1), ("batch_size", 2), ("patience", 1)):
+        for name, least in (("max_epochs", 1), ("batch_size", 2), ("shuffle_buffer", 1), ("patience", 1)):
             value = getattr(self, name)
             if not (name == "patience" and value is None) and (not isinstance(value, int) or value < least):
                 raise UserError(f"trainer.{name} must be a whole number of at least {least}, not {value!r}")
         for name in ("lr", "lr_min", "weight_decay"):
             _check_number(f"trainer.{name}", getattr(self, name))
+        if not isinstance(self.compile, bool):
+            raise UserError(f"trainer.compile must be true or false, not {self.compile!r}")
         if self.deterministic not in (True, False, "warn"):
             raise UserError(f"trainer.deterministic must be true, false or warn, not {self.deterministic!r}")
         if not self.lr > 0:

@@ -1,12 +1,17 @@
 """Features brought to mean 0 and standard deviation 1 of the training background."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscidact.data.contract import Features
+
 _CHUNK = 65536
+_CHUNK_VALUES = 1 << 23
+"""Values in double precision at once, 64 MB: few events where each is large."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Standardisation:
     scale: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, features: NDArray[np.floating], weights: NDArray[np.float64]) -> "Standardisation":
+    def fit(cls, features: Features, weights: NDArray[np.float64]) -> "Standardisation":
         """Weighted mean and standard deviation of (n, f) or (n, channels, ...) features.
 
         Args:
@@ -48,22 +53,33 @@ class Standardisation:
         """x -> x, for encoders that declare `standardises_itself`."""
         return cls(np.zeros(n_features), np.ones(n_features))
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether this is `none`."""
+        return not self.mean.any() and bool((self.scale == 1).all())
+
     def apply(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """(n, ...) -> (n, ...) float32."""
+        if self.changes_nothing:
+            return features.astype(np.float32, copy=False)
         out = np.empty(features.shape, dtype=np.float32)
         shape = (1, -1) + (1,) * (features.ndim - 2)
         mean, scale = self.mean.reshape(shape), self.scale.reshape(shape)
-        for start in range(0, len(features), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        for rows in _slices(features):
             out[rows] = (features[rows].astype(np.float64) - mean) / scale
         return out
 
 
 def _chunks(
-    features: NDArray[np.floating], share: NDArray[np.float64]
+    features: Features, share: NDArray[np.float64]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     # Double precision a piece at a time: a copy of all images would not fit beside them.
-    for start in range(0, len(features), _CHUNK):
-        rows = slice(start, start + _CHUNK)
+    for rows in _slices(features):
         chunk = features[rows].astype(np.float64)
         yield chunk.reshape(*chunk.shape[:2], -1), share[rows]
+
+
+def _slices(features: Features | NDArray[np.floating]) -> Iterator[slice]:
+    length = min(_CHUNK, max(1, _CHUNK_VALUES // math.prod(features.shape[1:])))
+    for start in range(0, len(features), length):
+        yield slice(start, start + length)

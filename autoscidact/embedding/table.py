@@ -90,7 +90,7 @@ def write_embedding(path: str | Path, events: EmbeddedEvents) -> Path:
     for i, axis in enumerate(events.axes):
         columns[axis] = pa.array(np.ascontiguousarray(events.points[:, i]), pa.float32())
     for name, values in events.observers.items():
-        columns[f"{_OBSERVER}{name}"] = pa.array(values.tolist())
+        columns[f"{_OBSERVER}{name}"] = pa.array(values if values.dtype.kind in "biuf" else values.tolist())
     header = {
         "format": _FORMAT,
         "signal": events.signal,

@@ -1,32 +1,28 @@
 """From background events to a checkpoint: the embedding's training."""
 
-import contextlib
-import logging
-import signal as signals
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback, EarlyStopping, RichProgressBar
-from pytorch_lightning.loggers import TensorBoardLogger
+from torch.nn import SyncBatchNorm
 
 from autoscidact.data.contract import Events
+from autoscidact.data.sharded_array import ShardedArray
+from autoscidact.embedding.batch_norm import share_batch_norm
 from autoscidact.embedding.batches import Batches, EventData
 from autoscidact.embedding.callbacks import EpochRecord, ProgressLines, readable
 from autoscidact.embedding.checkpoint import save
+from autoscidact.embedding.fitting import fit, make_trainer, quiet_lightning, say_where, torch_as_it_was
 from autoscidact.embedding.module import ContrastiveModule
 from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
 from autoscidact.embedding.standardise import Standardisation
+from autoscidact.embedding.streamed_batches import StreamedBatches
 from autoscidact.encoders.contract import EncoderSpec
 from autoscidact.errors import UserError
 from autoscidact.files import content_hash, make_folder
@@ -42,12 +38,14 @@ class TrainingResult:
         best_epoch: the epoch with the lowest validation loss, counted from 1.
         history: one dict an epoch: epoch, train_loss, val_loss, and their parts.
         seconds: wall time of this call; after a resumption, of the rest only.
+        waited: part of the training steps' time that went into waiting for events from disk.
     """
 
     checkpoint: Path
     best_epoch: int
     history: tuple[dict[str, float], ...]
     seconds: float
+    waited: float = 0.0
 
 
 def train(
@@ -128,25 +126,22 @@ def train(
     bar = sys.stderr.isatty() if progress is None else progress
     callbacks.append(RichProgressBar(refresh_rate=10) if bar else ProgressLines())
 
-    with _torch_as_it_was(), _quiet_lightning():
+    with torch_as_it_was(), quiet_lightning():
         torch.manual_seed(seed)
         network = ContrastiveModule(backbone, encoder.dim, n_classes, loss, trainer, seed)
-        data = EventData(
-            *(
-                Batches(
-                    torch.from_numpy(standardisation.apply(events.features)),
-                    torch.from_numpy(codes[events.labels]),
-                    trainer.batch_size,
-                    seed,
-                    reshuffle=events is train_events,
-                )
-                for events in (train_events, val_events)
-            )
+        train_data, val_data = (
+            _batches(events, codes, standardisation, trainer, seed, reshuffle=events is train_events)
+            for events in (train_events, val_events)
         )
-        lightning = _lightning(trainer, folder, callbacks, logger)
+        lightning = make_trainer(trainer, folder, callbacks, logger)
+        if lightning.world_size > 1:
+            on_cpu = lightning.strategy.root_device.type == "cpu"
+            network.encoder = (share_batch_norm if on_cpu else SyncBatchNorm.convert_sync_batchnorm)(network.encoder)
+        if trainer.compile:
+            network.encoder.compile()
         where = state if resume and readable(state, key) else None
-        _say_where(lightning, where)
-        _fit(lightning, network, data, where, record)
+        say_where(lightning, where)
+        fit(lightning, network, EventData(train_data, val_data), where, record)
 
     path = folder / "checkpoint.safetensors"
     if lightning.is_global_zero:
@@ -160,7 +155,8 @@ def train(
         save(path, record.best_weights, standardisation, metadata)
         state.unlink(missing_ok=True)
     lightning.strategy.barrier("checkpoint")  # no rank goes on before the file is there
-    return TrainingResult(path, record.best_epoch, tuple(record.history), time.monotonic() - started)
+    waited = train_data.waited / train_data.taken if isinstance(train_data, StreamedBatches) else 0.0
+    return TrainingResult(path, record.best_epoch, tuple(record.history), time.monotonic() - started, waited)
 
 
 def _refuse_signal(train_events: Events, val_events: Events, signal: str | None, ideal_supervised: bool) -> None:
@@ -201,92 +197,25 @@ def _classes(train_events: Events, val_events: Events, loss: LossSettings) -> tu
     return val_events, codes
 
 
-def _lightning(
-    settings: TrainerSettings, folder: Path, callbacks: list[Callback], logger: LoggerSettings
-) -> pl.Trainer:
-    accelerator, _, number = settings.accelerator.partition(":")
-    try:
-        return pl.Trainer(
-            accelerator=accelerator,
-            devices=[int(number)] if number else settings.devices,
-            precision=settings.precision,
-            deterministic=settings.deterministic,
-            max_epochs=settings.max_epochs,
-            callbacks=callbacks,
-            logger=TensorBoardLogger(str(folder), name="", version="tensorboard") if logger.tensorboard else False,
-            enable_checkpointing=True,
-            enable_progress_bar=any(isinstance(callback, RichProgressBar) for callback in callbacks),
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            default_root_dir=folder,
-        )
-    except (MisconfigurationException, ValueError, RuntimeError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"trainer.accelerator={settings.accelerator}, devices={settings.devices}: {reason}") from error
-
-
-def _fit(
-    lightning: pl.Trainer, network: ContrastiveModule, data: EventData, state: Path | None, record: EpochRecord
-) -> None:
-    # On Ctrl-C Lightning ends the process and leaves SIGINT ignored. The caller is to decide, and no unfinished
-    # training may pass for a finished one.
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signals.getsignal(signals.SIGINT)
-    try:
-        lightning.fit(network, datamodule=data, ckpt_path=state, weights_only=True)
-    except SystemExit:
-        if not record.interrupted:
-            raise
-    finally:
-        if in_main_thread:
-            signals.signal(signals.SIGINT, handler)
-    if record.interrupted or not lightning.state.finished:
-        raise KeyboardInterrupt
-
-
-def _say_where(lightning: pl.Trainer, state: Path | None) -> None:
-    if not lightning.is_global_zero:
-        return
-    device = lightning.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    how = f", continuing {state}" if state else ""
-    print(f"training on {lightning.num_devices} x {device.type} ({name}){how}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _torch_as_it_was() -> Iterator[None]:
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
-    devices: list[Any] = list(range(torch.cuda.device_count()))
-    with torch.random.fork_rng(devices=devices):
-        try:
-            # Adam's moments of weights that no longer learn decay into denormals, which some processors handle
-            # many times slower. (The loss itself makes none.) Threads inherit this from the one that starts them.
-            torch.set_flush_denormal(True)
-            # Nothing here reads memory that it has not written; filling every buffer costs time.
-            memory.fill_uninitialized_memory = False
-            yield
-        finally:
-            torch.set_flush_denormal(False)
-            memory.fill_uninitialized_memory = fill
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-
-
-@contextlib.contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    # Hints about workers, loggers and accelerators concern the authors of this code, not its users.
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning")]
-    levels = [one.level for one in loggers]
-    with warnings.catch_warnings():
-        for module in ("pytorch_lightning", "lightning_fabric", "torch"):
-            warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
-        for one in loggers:
-            one.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for one, level in zip(loggers, levels, strict=True):
-                one.setLevel(level)
+def _batches(
+    events: Events,
+    codes: NDArray[np.int64],
+    standardisation: Standardisation,
+    settings: TrainerSettings,
+    seed: int,
+    *,
+    reshuffle: bool,
+) -> Batches | StreamedBatches:
+    features, labels = events.features, codes[events.labels]
+    if not isinstance(features, ShardedArray):
+        values = torch.from_numpy(standardisation.apply(features))
+        return Batches(values, torch.from_numpy(labels), settings.batch_size, seed, reshuffle=reshuffle)
+    return StreamedBatches(
+        features,
+        labels.astype(np.int8 if len(codes) < 128 else np.int64),
+        settings.batch_size,
+        seed,
+        reshuffle=reshuffle,
+        buffer=settings.shuffle_buffer,
+        transform=standardisation.apply,
+    )

@@ -65,11 +65,7 @@ class ParticleTransformer(nn.Module):
             UserError: events of another shape, settings that do not fit together, or no weaver-core.
         """
         super().__init__()
-        if len(input_shape) != 2 or input_shape[0] != N_CHANNELS:
-            raise UserError(
-                f"encoder part takes jets of shape ({N_CHANNELS}, particles), not {tuple(input_shape)}; "
-                "for tables, choose encoder=mlp"
-            )
+        check_jets(input_shape, "part")
         if activation not in _ACTIVATIONS:
             raise UserError(f"encoder.activation is {activation!r}; choose {', '.join(_ACTIVATIONS)}")
         if not 0 <= dropout < 1:
@@ -103,11 +99,26 @@ class ParticleTransformer(nn.Module):
         return torch.cat([self._embed(portion) for portion in portions])
 
     def _embed(self, x: Tensor) -> Tensor:
-        mask = x[:, MASK : MASK + 1] > 0.5
-        empty = int((~mask.any(dim=-1)).sum())
-        if empty:
-            raise UserError(f"{empty} of {len(x)} jets hold no particle (channel {MASK} marks them); remove these jets")
+        mask = read_mask(x)
         # Whatever lies in the padding, even NaN, must not reach a sum.
         features, momenta = (x[:, part].masked_fill(~mask, 0.0) for part in (FEATURES, P4))
         h: Tensor = self.transformer(features, v=momenta, mask=mask)
         return h
+
+
+def check_jets(input_shape: Sequence[int], encoder: str) -> None:
+    """Raises UserError unless events of this shape may be jets."""
+    if len(input_shape) != 2 or input_shape[0] != N_CHANNELS:
+        raise UserError(
+            f"encoder {encoder} takes jets of shape ({N_CHANNELS}, particles), not {tuple(input_shape)}; "
+            "for tables, choose encoder=mlp"
+        )
+
+
+def read_mask(x: Tensor) -> Tensor:
+    """(n, 22, particles) -> (n, 1, particles), where particles are. Raises UserError for a jet without particles."""
+    mask = x[:, MASK : MASK + 1] > 0.5
+    empty = int((~mask.any(dim=-1)).sum())
+    if empty:
+        raise UserError(f"{empty} of {len(x)} jets hold no particle (channel {MASK} marks them); remove these jets")
+    return mask

@@ -20,6 +20,7 @@ ENCODERS = [
     ("mlp", (1, 8, 8)),
     ("part", JET),
     ("part_tiny", JET),
+    ("particlenet", JET),
 ]
 
 

@@ -1,64 +1,55 @@
 """JetClass's files as shards of plain arrays, made once, that training reads without unpacking anything."""
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoscidact.data.jetclass.array_files import file_sha256, growing_array, write_array
+from autoscidact.data.jetclass.array_files import growing_array, write_array
+from autoscidact.data.jetclass.known_files import KnownFiles
 from autoscidact.data.jetclass.layout import CLASSES, N_CHANNELS, N_PARTICLES, OBSERVERS
-from autoscidact.data.jetclass.root_files import CHUNK, BadFile, count_entries, iterate_root
+from autoscidact.data.jetclass.root_files import CHUNK, BadFile, iterate_root
+from autoscidact.data.jetclass.root_sources import RootSource, folder_of_copies
+from autoscidact.data.jetclass.shard_index import write_index
+from autoscidact.data.jetclass.shard_recipe import (
+    LABELS,
+    OBSERVED,
+    OBSERVED_TYPE,
+    PARTICLES,
+    RECORD,
+    ShardRecipe,
+    known_recipes,
+    opened_recipes,
+)
 from autoscidact.errors import UserError
-from autoscidact.files import content_hash, write_text
+from autoscidact.files import make_folder, write_text
 from autoscidact.progress import progress
 
 SHARD = 25_000
 """Jets in a shard, 141 MB."""
 
-INDEX = "index.json"
-PARTICLES, LABELS, OBSERVED, RECORD = ".particles.npy", ".labels.npy", ".observers.npy", ".json"
-OBSERVED_TYPE = np.dtype([("entry", "<i8"), *((name, "<f4") for name in OBSERVERS)])
-
-ENTRY_BITS = 25
-"""An event's id holds the row of its file in the lower bits and the file's checksum in the upper ones."""
-
-# Changes whenever what stands in a shard does, so that shards made before are made again.
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    source: Path
-    sha256: str
-    entries: tuple[int, int]
-    n_particles: int
-    skip_bad: bool
-    chunk: int
-
-    @property
-    def name(self) -> str:
-        key = content_hash([FORMAT, self.sha256, self.entries, self.n_particles, self.skip_bad], 10)
-        return f"{self.source.stem}_{self.entries[0]:07d}_{key}"
-
 
 def write_shards(
-    files: Sequence[str | Path],
+    files: Sequence[str | Path | RootSource],
     folder: str | Path,
     n_particles: int = N_PARTICLES,
     shard_size: int = SHARD,
     skip_bad: bool = False,
     workers: int = 1,
     chunk: int = CHUNK,
+    skipped: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes the jets of ROOT files as shards, and an index of them; shards already in `folder` are kept.
 
     A shard is three arrays, (n, 22, n_particles) float32, (n,) int8 labels and (n,) records of observers, and a record
-    that is written last: an interrupted run leaves whole shards, and the same call goes on with the next.
+    that is written last: an interrupted run leaves whole shards, and the same call goes on with the next. Checksums
+    are remembered there, so that files whose shards are made are not read again. Members of archives are copied into
+    `folder` while their shards are made, a few at once.
 
     Args:
         files: in the format of JetClass; two with the same content are refused.
@@ -68,6 +59,7 @@ def write_shards(
         skip_bad: leave out bad jets (see `iterate_root`) and files that cannot be read, and count both in the index.
         workers: processes.
         chunk: jets in memory at once, in each process.
+        skipped: file to what is wrong with it, for those that the caller has left out already.
 
     Returns:
         The index. The same bytes for the same files, whatever `workers` and `chunk` are.
@@ -75,87 +67,94 @@ def write_shards(
     Raises:
         UserError: names the file that is missing, damaged or of another format, or that nothing is left.
     """
-    folder = Path(folder)
-    recipes: dict[Path, list[_Recipe]] = {}
-    skipped: dict[str, str] = {}
-    sources = _checksums([Path(file) for file in files], skipped, skip_bad)
-    for path, (sha256, n) in sources.items():
-        ranges = [(start, min(start + shard_size, n)) for start in range(0, n, shard_size)]
-        recipes[path] = [_Recipe(path, sha256, entries, n_particles, skip_bad, chunk) for entries in ranges]
-    missing = [r for each in recipes.values() for r in each if not (folder / f"{r.name}{RECORD}").is_file()]
-    total, left = sum(n for _, n in sources.values()), sum(r.entries[1] - r.entries[0] for r in missing)
-    with progress("preparing jets", total, done=total - left) as bar:
-        for recipe, error in _made(missing, folder, workers):
-            bar.advance(recipe.entries[1] - recipe.entries[0])
-            if error is not None and not skip_bad:
-                raise error
-            if error is not None:
-                key = str(recipe.source)
-                # Whichever shard of it fails first: the index does not depend on the order of the workers.
-                skipped[key] = min(str(error), skipped.get(key, str(error)))
-                recipes.pop(recipe.source, None)
-    if not recipes:
-        raise UserError(f"{folder}: no jets to prepare; {'; '.join(skipped.values()) or 'no files were given'}")
-    shards = [json.loads((folder / f"{r.name}{RECORD}").read_text()) for each in recipes.values() for r in each]
-    index = {
-        "format": FORMAT,
-        "n_particles": n_particles,
-        "classes": CLASSES,
-        "counts": {name: sum(shard["counts"][k] for shard in shards) for k, name in enumerate(CLASSES)},
-        "bad_jets": sum(shard["bad_jets"] for shard in shards),
-        "skipped_files": dict(sorted(skipped.items())),
-        "shards": shards,
-    }
-    write_text(folder / INDEX, json.dumps(index, indent=1) + "\n")
-    return folder / INDEX
+    folder = make_folder(folder)
+    sources = [file if isinstance(file, RootSource) else RootSource(Path(file)) for file in files]
+    known, reasons = KnownFiles(folder), dict(skipped or {})
+    recipes: dict[RootSource, list[ShardRecipe]] = {}
+    waiting: dict[RootSource, int] = {}
+    same: dict[str, RootSource] = {}
 
+    def pattern(source: RootSource) -> ShardRecipe:
+        return ShardRecipe(source, source.path, "", (0, 0), n_particles, skip_bad, chunk)
 
-def _checksums(files: list[Path], skipped: dict[str, str], skip_bad: bool) -> dict[Path, tuple[str, int]]:
-    """Checksum and number of rows of each file that can be opened."""
-    found: dict[Path, tuple[str, int]] = {}
-    known: dict[str, Path] = {}
-    with progress("checksums of files", len(files)) as bar:
-        for path in files:
-            bar.advance()
+    # What is made already must not count in the rate that the time left follows from.
+    made = {source: known_recipes(pattern(source), shard_size, known) for source in sources}
+    made = {source: found for source, found in made.items() if found and all(r.is_made(folder) for r in found)}
+
+    def leave_out(source: RootSource, error: BadFile) -> None:
+        if not skip_bad:
+            raise error
+        # Whichever shard of it fails first: the index does not depend on the order of the workers.
+        reasons[source.label] = min(str(error), reasons.get(source.label, str(error)))
+        recipes.pop(source, None)
+
+    def missing(temporary: Path) -> Iterator[ShardRecipe]:
+        """Opens one file after the other, when its shards are asked for."""
+        for source in sources:
             try:
-                n = count_entries(path)
-                if n >= 1 << ENTRY_BITS:
-                    raise BadFile(f"{path}: {n} jets in one file; more than {(1 << ENTRY_BITS) - 1} must be split")
+                found = made.get(source) or opened_recipes(pattern(source), shard_size, known, temporary)
             except BadFile as error:
-                if not skip_bad:
-                    raise
-                skipped[str(path)] = str(error)
+                leave_out(source, error)
+                bar.advance()
                 continue
-            sha256 = file_sha256(path)
-            if sha256 in known:
-                raise UserError(f"{path} and {known[sha256]} are the same file; leave one of them out")
-            known[sha256] = path
-            found[path] = (sha256, n)
-    return found
+            twin = same.setdefault(found[0].sha256, source)
+            if twin is not source:
+                raise UserError(f"{source.label} and {twin.label} are the same file; leave one of them out")
+            recipes[source] = found
+            left = [recipe for recipe in found if not recipe.is_made(folder)]
+            waiting[source] = len(left)
+            if not left:
+                source.put_away(found[0].path)
+                bar.advance(source not in made)
+            yield from left
+
+    with (
+        folder_of_copies(folder) as temporary,
+        progress("ROOT files prepared", len(sources), done=len(made)) as bar,
+        closing(_made(missing(temporary), folder, workers)) as results,
+    ):
+        for recipe, error in results:
+            if error is not None:
+                leave_out(recipe.source, recipe.source.named(error, recipe.path))
+            waiting[recipe.source] -= 1
+            if waiting[recipe.source] == 0:
+                recipe.source.put_away(recipe.path)
+                bar.advance()
+    if not recipes:
+        raise UserError(f"{folder}: no jets to prepare; {'; '.join(reasons.values()) or 'no files were given'}")
+    return write_index(folder, (recipe for found in recipes.values() for recipe in found), n_particles, reasons)
 
 
-def _made(recipes: list[_Recipe], folder: Path, workers: int) -> Iterator[tuple[_Recipe, BadFile | None]]:
+def _made(
+    recipes: Iterator[ShardRecipe], folder: Path, workers: int
+) -> Generator[tuple[ShardRecipe, BadFile | None], None, None]:
     """Makes shards, in this process if one worker is enough; with what was wrong with the file."""
-    if workers == 1 or len(recipes) <= 1:
+    if workers == 1:
         for recipe in recipes:
             yield recipe, _make(recipe, folder)
         return
     # Spawned, not forked: threads that the parent holds do not survive a fork.
-    with ProcessPoolExecutor(min(workers, len(recipes)), mp_context=get_context("spawn")) as pool:
-        futures: dict[Future[BadFile | None], _Recipe] = {pool.submit(_make, r, folder): r for r in recipes}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        pending: dict[Future[BadFile | None], ShardRecipe] = {}
         try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            while True:
+                # Not all at once: each file that waits may be a copy on the disk.
+                while len(pending) < 2 * workers and (coming := next(recipes, None)) is not None:
+                    pending[pool.submit(_make, coming, folder)] = coming
+                if not pending:
+                    return
+                for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                    yield pending.pop(future), future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _make(recipe: _Recipe, folder: Path) -> BadFile | None:
+def _make(recipe: ShardRecipe, folder: Path) -> BadFile | None:
     labels, observed, n_bad = [], [], 0
     base = folder / recipe.name
     particles = base.with_name(base.name + PARTICLES)
-    jets = iterate_root(recipe.source, recipe.n_particles, recipe.entries, recipe.skip_bad, recipe.chunk)
+    jets = iterate_root(recipe.path, recipe.n_particles, recipe.entries, recipe.skip_bad, recipe.chunk)
     try:
         with growing_array(particles, (N_CHANNELS, recipe.n_particles), np.dtype("<f4")) as append:
             for part in jets:

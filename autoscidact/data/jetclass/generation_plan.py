@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from autoscidact.data.jetclass.file_names import FILE_NUMBERS
 from autoscidact.data.jetclass.generation_report import write_generation_report
 from autoscidact.data.jetclass.jet_files import FILE_STEMS, JetFile, generate_files
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder
-
-FILE_NUMBERS = {"train": range(100), "test": range(100, 120), "val": range(120, 125)}
-"""Of JetClass's files, 100000 jets each."""
 
 SHARES = {"train": 0.55, "test": 0.40, "val": 0.05}
 """JetClass itself has 0.80, 0.16 and 0.04; of few jets the toys need a larger part."""

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscidact.data.jetclass.file_names import STEMS
 from autoscidact.data.jetclass.jet_branches import generate_jets
 from autoscidact.data.jetclass.layout import TREE
 from autoscidact.errors import UserError
 from autoscidact.files import atomic_path
 from autoscidact.progress import progress
 
-FILE_STEMS = {"QCD": "ZJetsToNuNu", "Tbqq": "TTBar", "Wqq": "WToQQ", "Zqq": "ZToQQ", "Hbb": "HToBB"}
-"""Class to the beginning of its files' names in JetClass."""
+FILE_STEMS = {name: STEMS[name] for name in ("QCD", "Tbqq", "Wqq", "Zqq", "Hbb")}
+"""Of the classes that are generated."""
 
 _VERSION = 1
 """Raise it where the same seed gives other jets."""

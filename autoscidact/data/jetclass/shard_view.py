@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscidact.data.jetclass.arrays import (
+from autoscidact.data.jetclass.layout import CLASSES, N_CHANNELS
+from autoscidact.data.jetclass.shard_index import INDEX
+from autoscidact.data.jetclass.shard_recipe import (
     ENTRY_BITS,
     FORMAT,
-    INDEX,
     LABELS,
     OBSERVED,
     OBSERVED_TYPE,
     PARTICLES,
     RECORD,
 )
-from autoscidact.data.jetclass.layout import CLASSES, N_CHANNELS
-from autoscidact.data.jetclass.sharded_array import Rows, ShardedArray
+from autoscidact.data.sharded_array import Rows, ShardedArray
 from autoscidact.errors import UserError
 
 
@@ -37,6 +37,7 @@ class JetShards:
         bounds: (shards + 1,) first row of each shard, and n: what lies between two of them is read fastest together.
         files: name of the file that each shard comes from.
         sha256: of that file.
+        first_rows: (shards,) the row of that file that the shard's rows go on from without a gap; -1 where they have gaps.
     """
 
     particles: ShardedArray
@@ -46,6 +47,7 @@ class JetShards:
     bounds: NDArray[np.int64]
     files: tuple[str, ...]
     sha256: tuple[str, ...]
+    first_rows: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,8 +56,10 @@ class JetShards:
         """(k,) ids that depend on the file's content and the row alone: the same jet has the same in any folder."""
         index = np.arange(len(self))[rows if isinstance(rows, slice) else np.atleast_1d(rows)]
         shard = np.searchsorted(self.bounds, index, side="right") - 1
-        entries: NDArray[np.int64] = self.observed[index]["entry"]
-        return (self._codes[shard] << ENTRY_BITS) | entries
+        entries = self.first_rows[shard] + index - self.bounds[shard]
+        gaps = self.first_rows[shard] < 0
+        entries[gaps] = self.observed[index[gaps]]["entry"]
+        return np.asarray((self._codes[shard] << ENTRY_BITS) | entries)
 
     @cached_property
     def _codes(self) -> NDArray[np.int64]:
@@ -112,6 +116,13 @@ def open_shards(
         bounds=bounds,
         files=tuple(shard["file"] for shard in shards),
         sha256=tuple(shard["sha256"] for shard in shards),
+        first_rows=np.array(
+            [
+                shard["rows"][0] if keep is None and shard["rows"][1] - shard["rows"][0] == shard["n"] else -1
+                for shard, keep in zip(shards, chosen, strict=True)
+            ],
+            dtype=np.int64,
+        ),
     )
 
 
@@ -122,7 +133,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version, shards = index["format"], index["shards"]
-        needed = {"name", "file", "sha256", "n", "counts", "bytes"}
+        needed = {"name", "file", "sha256", "rows", "n", "counts", "bytes"}
         whole = isinstance(index["n_particles"], int) and all(needed <= shard.keys() for shard in shards)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: damaged; prepare the dataset again") from error

@@ -1,7 +1,8 @@
 """Arrays in several files, seen as one that is read only where it is indexed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.errors import UserError
+from autoscidact.files import array_hash, content_hash
 
 Rows = int | slice | NDArray[Any] | Sequence[int]
 
@@ -43,6 +45,12 @@ class ShardedArray:
     def ndim(self) -> int:
         return len(self.shape)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the files' names, which change with their content, and of the rows; no file is read."""
+        rows = ["all" if rows is None else array_hash(rows) for rows in self.chosen]
+        return content_hash([[path.name for path in self.paths], rows, self.row_shape, self.dtype.descr], 16)
+
     def __len__(self) -> int:
         return int(self.bounds[-1])
 
@@ -61,6 +69,26 @@ class ShardedArray:
             out[order[here]] = _read(self.paths[shard], local if chosen is None else chosen[local])
         return out
 
+    def select(self, rows: NDArray[Any]) -> "ShardedArray":
+        """The same array with fewer rows; nothing is read.
+
+        Args:
+            rows: a mask, or integers that rise: an order of its own would have to be kept in memory.
+        """
+        index = self._index(rows)
+        if len(index) and (np.diff(index) <= 0).any():
+            raise ValueError("rows to select must rise")
+        edges = np.searchsorted(index, self.bounds)
+        paths, chosen = [], []
+        for shard in np.flatnonzero(np.diff(edges)):
+            local = index[edges[shard] : edges[shard + 1]] - self.bounds[shard]
+            before = self.chosen[shard]
+            whole = len(local) == self.bounds[shard + 1] - self.bounds[shard]
+            paths.append(self.paths[shard])
+            chosen.append(before if whole else local if before is None else before[local])
+        bounds = np.concatenate([[0], np.cumsum(np.diff(edges)[np.diff(edges) > 0])]).astype(np.int64)
+        return replace(self, paths=tuple(paths), bounds=bounds, chosen=tuple(chosen))
+
     def _index(self, rows: slice | NDArray[Any] | Sequence[int]) -> NDArray[np.int64]:
         n = len(self)
         if isinstance(rows, slice):
@@ -77,6 +105,11 @@ class ShardedArray:
         if index.min() < -n or index.max() >= n:
             raise IndexError(f"rows {index.min()} to {index.max()} of {n}")
         return np.where(index < 0, index + n, index).astype(np.int64)
+
+
+def taken(array: NDArray[Any] | ShardedArray, rows: NDArray[Any]) -> Any:
+    """Rows of an array: a copy of those in memory, the same view with fewer rows of those on disk."""
+    return array.select(rows) if isinstance(array, ShardedArray) else array[rows]
 
 
 def _read(path: Path, rows: NDArray[np.int64]) -> NDArray[Any]:
