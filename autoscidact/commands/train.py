@@ -28,7 +28,7 @@ from autoscidact.data.contract import SPLITS, Dataset
 from autoscidact.data.label_noise import mislabel
 from autoscidact.embedding.checkpoint import check_matches, load
 from autoscidact.embedding.embed_files import embed_to_file
-from autoscidact.embedding.probe import linear_probe
+from autoscidact.embedding.probe import linear_probe, probe_sentence
 from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
 from autoscidact.embedding.table import read_embedding
 from autoscidact.encoders.contract import EncoderSpec
@@ -58,13 +58,13 @@ def run(cfg: DictConfig) -> Path:
             mislabel(dataset.subset(name, "all" if ideal else "background"), noise, config["seed"])
             for name in SPLITS[:2]
         )
-        print(
+        say(
             f"{dataset.name}: {len(train_split)} training and {len(val_split)} validation events of "
             f"{len(dataset.events.classes) - (dataset.signal_label >= 0)} background classes, "
             + _about_signal(dataset, ideal)
         )
         if config["loss"]["name"] == "simclr" and config["loss"]["lambda_ce"] > 0:
-            print("simclr needs no labels, but loss.lambda_ce > 0 uses them; loss.lambda_ce=0 is label-free")
+            say("simclr needs no labels, but loss.lambda_ce > 0 uses them; loss.lambda_ce=0 is label-free")
         from autoscidact.embedding.training import train
 
         result = train(
@@ -82,21 +82,20 @@ def run(cfg: DictConfig) -> Path:
             ideal_supervised=ideal,
         )
         waited = f", {100 * result.waited:.1f} % of it waiting for events from disk" if result.waited else ""
-        print(f"trained in {result.seconds:.1f} s{waited}, best epoch {result.best_epoch}")
+        say(f"trained in {result.seconds:.1f} s{waited}, best epoch {result.best_epoch}")
     else:
         print(f"this training is finished already: {checkpoint}")
+    if not is_first_process():
+        return folder
     trained = load(checkpoint, trusted=[config["encoder"]["_target_"]])
     check_matches(trained, dataset, config["encoder"]["dim"])
-    if not (folder / EMBEDDING).is_file() and is_first_process():
+    if not (folder / EMBEDDING).is_file():
         rows = chosen_rows(dataset, config)
         embed_to_file(trained, dataset, folder / EMBEDDING, rows, device)
         found = linear_probe(read_embedding(folder / EMBEDDING), config["seed"])
         probe = {} if found is None else {"linear_probe": {"accuracy": found[0], "chance": found[1]}}
         if found is not None:
-            print(
-                f"linear probe: {100 * found[0]:.1f} % of the test split's background events in the right class "
-                f"({100 * found[1]:.1f} % by always naming the largest)"
-            )
+            print(probe_sentence(found))
         write_text(folder / "config.yaml", record_yaml(cfg))
         write_text(folder / "run.json", record(json.loads(json.dumps(config)), about(dataset, trained, rows) | probe))
     print(f"  {checkpoint}\n  {folder / EMBEDDING}")
@@ -107,6 +106,12 @@ def _about_signal(dataset: Dataset, ideal: bool) -> str:
     if dataset.signal_label < 0:
         return "no signal class"
     return f"signal {dataset.signal} " + ("IN THE TRAINING (ideal supervised)" if ideal else "held out")
+
+
+def say(text: str) -> None:
+    """Prints a line once, however many processes there are."""
+    if is_first_process():
+        print(text)
 
 
 def is_first_process() -> bool:

@@ -39,3 +39,12 @@ def linear_probe(events: EmbeddedEvents, seed: int = 0) -> tuple[float, float] |
     right = model.predict(events.points[asked].astype(np.float64)) == events.labels[asked]
     _, counts = np.unique(events.labels[asked], return_counts=True)
     return float(right.mean()), float(counts.max() / counts.sum())
+
+
+def probe_sentence(probe: tuple[float, float]) -> str:
+    """What a probe found, for people."""
+    accuracy, largest = probe
+    return (
+        f"Linear probe: {100 * accuracy:.1f} % of the test split's background events in the right class "
+        f"({100 * largest:.1f} % by always naming the largest)."
+    )

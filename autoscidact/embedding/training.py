@@ -14,6 +14,7 @@ from torch.nn import SyncBatchNorm
 
 from autoscidact.data.contract import Events
 from autoscidact.data.sharded_array import ShardedArray
+from autoscidact.embedding.allocator import keep_freed_memory
 from autoscidact.embedding.batch_norm import share_batch_norm
 from autoscidact.embedding.batches import Batches, EventData
 from autoscidact.embedding.callbacks import EpochRecord, ProgressLines, readable
@@ -134,6 +135,7 @@ def train(
             for events in (train_events, val_events)
         )
         lightning = make_trainer(trainer, folder, callbacks, logger)
+        keep_freed_memory()
         if lightning.world_size > 1:
             on_cpu = lightning.strategy.root_device.type == "cpu"
             network.encoder = (share_batch_norm if on_cpu else SyncBatchNorm.convert_sync_batchnorm)(network.encoder)

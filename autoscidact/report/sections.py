@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from autoscidact.embedding.probe import linear_probe, probe_sentence
 from autoscidact.inference.pvalues import resolution, z_from_p
 from autoscidact.report.document import Block, Figures, Section, Text
 from autoscidact.report.gather import Gathered
@@ -96,4 +97,7 @@ def _embedding(drawn: Illustrations, training: Training) -> list[Block]:
         blocks.append(Text(f"The embedding is not shown: {training.source}."))
     elif training.metrics is None:
         blocks.append(Text(f"There are no training curves: no losses by epoch lie beside {training.source}."))
+    probe = None if training.events is None else linear_probe(training.events)
+    if probe is not None:
+        blocks.append(Text(probe_sentence(probe)))
     return blocks

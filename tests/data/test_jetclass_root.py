@@ -1,10 +1,14 @@
 """JetClass's files against a loop over jets, and against the loader of Particle Transformer's authors."""
 
+import itertools
+import zlib
+from functools import partial
+
 import numpy as np
 import pytest
 from jetclass_files import CLASSES, JET, random_table, write_table
 
-from autoscidact.data.jetclass import layout
+from autoscidact.data.jetclass import basket_file, baskets, layout
 from autoscidact.data.jetclass.root_files import count_entries, iterate_root, read_root
 from autoscidact.errors import UserError
 
@@ -151,6 +155,99 @@ def test_same_arrays_as_weaver(tmp_path):
     batches = [jet for jet, _, _ in loader]
     theirs = np.stack([np.concatenate([b["pf_features"], b["pf_vectors"], b["pf_mask"]]) for b in batches])
     assert np.abs(read_root(path).particles - theirs).max() <= 1e-6
+
+
+def test_any_number_of_threads(tmp_path):
+    path = write_table(tmp_path / "a.root", random_table(300, seed=20), baskets=4)
+    one, more = (list(iterate_root(path, chunk=70, threads=threads)) for threads in (1, 3))
+    assert [len(jets) for jets in one] == [len(jets) for jets in more]
+    for a, b in zip(one, more, strict=True):
+        assert np.array_equal(a.particles, b.particles)
+        assert np.array_equal(a.labels, b.labels)
+
+
+def test_particles_in_order_but_for_rounding_stay(tmp_path):
+    table = random_table(3, seed=21, ordered=True)
+    for name in ("part_px", "part_py"):
+        table[name][1][1] = np.nextafter(table[name][1][0], np.float32(np.inf) * np.sign(table[name][1][0]))
+    jets = read_root(write_table(tmp_path / "a.root", table))
+    assert np.hypot(table["part_px"][1][1], table["part_py"][1][1]) > np.hypot(
+        table["part_px"][1][0], table["part_py"][1][0]
+    )
+    assert np.array_equal(jets.particles[1, layout.P4.start, :2], table["part_px"][1][:2])
+
+
+@pytest.mark.parametrize("libdeflate", [True, False])
+@pytest.mark.parametrize("compression", ["ZLIB", "LZ4", "ZSTD", "LZMA", None])
+def test_any_compression(tmp_path, monkeypatch, compression, libdeflate):
+    """`deflate` is optional: its place is taken by Python's zlib, called the same way."""
+    monkeypatch.setattr(
+        basket_file, "_libdeflate", lambda: (lambda data, n: zlib.decompress(data)) if libdeflate else None
+    )
+    table = random_table(200, seed=22)
+    whole = read_root(write_table(tmp_path / "a.root", table))
+    monkeypatch.setattr(
+        uproot, "recreate", partial(uproot.recreate, compression=compression and getattr(uproot, compression)(1))
+    )
+    other = read_root(write_table(tmp_path / "b.root", table))
+    assert np.array_equal(whole.particles, other.particles)
+    assert all(np.array_equal(whole.observers[name], other.observers[name]) for name in whole.observers)
+
+
+def test_libdeflate_reads_several_blocks_as_zlib_does():
+    deflate = pytest.importorskip("deflate")
+    content, file = np.arange(30_000, dtype=np.uint8), b""
+    for block in (content[:20_000].tobytes(), content[20_000:].tobytes()):
+        packed = zlib.compress(block)
+        file += b"ZL\x08" + len(packed).to_bytes(3, "little") + len(block).to_bytes(3, "little") + packed
+    found = basket_file._inflated(np.frombuffer(file, np.uint8), len(content), deflate.zlib_decompress)
+    assert np.array_equal(found, content)
+    with pytest.raises(ValueError, match="do not fill"):
+        basket_file._inflated(np.frombuffer(file, np.uint8), len(content) + 1, deflate.zlib_decompress)
+
+
+class StoredBaskets:
+    """A branch and its file in one, of rows of numbers with so many bytes before each row's."""
+
+    name, num_baskets, embedded_baskets = "part_px", 3, ()
+
+    def __init__(self, rows, dtype, header):
+        self.interpretation = uproot.AsJagged(uproot.AsDtype(dtype), header_bytes=header)
+        self.entry_offsets = [0, 4, 5, len(rows)]
+        self.parts = []
+        for first, last in itertools.pairwise(self.entry_offsets):
+            data = [b"\xff" * header + np.asarray(row, dtype).tobytes() for row in rows[first:last]]
+            offsets = np.cumsum([0, *map(len, data)])
+            self.parts.append(basket_file.Basket(last - first, np.frombuffer(b"".join(data), np.uint8), offsets))
+
+    def basket(self, branch, number):
+        return self.parts[number]
+
+
+@pytest.mark.parametrize("header", [0, 10])
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", ">i4", "bool"])
+def test_vectors_and_arrays_of_any_number_type(dtype, header):
+    """ROOT writes 10 bytes before the numbers of a vector, so that few of them lie on a multiple of their size."""
+    random = np.random.default_rng(23)
+    rows = [random.integers(0, 2, n).astype(dtype) for n in (3, 0, 7, 1, 5, 2, 9, 4)]
+    stored = StoredBaskets(rows, dtype, header)
+    branch = baskets.JaggedBranch(stored, stored)
+    for start, stop in ((0, 8), (1, 3), (3, 6), (5, 8), (4, 5)):
+        found = branch.rows(start, stop)
+        wanted = rows[start:stop]
+        assert np.array_equal(found.counts, [len(row) for row in wanted])
+        assert np.array_equal(found.flat(), np.concatenate(wanted))
+        assert np.array_equal(found.flat(skip=3), np.concatenate([row[3:] for row in wanted]))
+        for length in (1, 4, 12):
+            for padded, row in zip(found.padded(length), wanted, strict=True):
+                assert np.array_equal(padded[: len(row)], row[:length])
+
+
+def test_arrays_whose_baskets_leave_their_offsets_to_the_count(tmp_path, monkeypatch):
+    path = write_table(tmp_path / "a.root", random_table(90, seed=24), baskets=3)
+    whole, basket = read_root(path), basket_file.BasketFile.basket
+    monkeypatch.setattr(basket_file.BasketFile, "basket", lambda *which: basket(*which)._replace(offsets=None))
+    assert np.array_equal(read_root(path).particles, whole.particles)
 
 
 def test_no_such_file(tmp_path):

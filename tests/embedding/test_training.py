@@ -259,3 +259,15 @@ def test_metadata_are_json(tmp_path):
 def test_bad_settings_name_their_key(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+def test_freed_memory_can_be_kept():
+    """On glibc; elsewhere it does nothing and says so."""
+    import ctypes
+    import sys
+
+    from autoscidact.embedding.allocator import keep_freed_memory
+
+    assert keep_freed_memory() == (
+        sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
+    )
