@@ -17,7 +17,7 @@ from autoscidact.data.sharded_array import ShardedArray
 from autoscidact.embedding.allocator import keep_freed_memory
 from autoscidact.embedding.batch_norm import share_batch_norm
 from autoscidact.embedding.batches import Batches, EventData
-from autoscidact.embedding.callbacks import EpochRecord, ProgressLines, readable
+from autoscidact.embedding.callbacks import BoundedMemory, EpochRecord, ProgressLines, readable
 from autoscidact.embedding.checkpoint import save
 from autoscidact.embedding.fitting import fit, make_trainer, quiet_lightning, say_where, torch_as_it_was
 from autoscidact.embedding.module import ContrastiveModule
@@ -121,7 +121,7 @@ def train(
 
     state = folder / "last.ckpt"
     record = EpochRecord(key, folder / "metrics.csv" if logger.csv else None, state)
-    callbacks: list[Callback] = [record]
+    callbacks: list[Callback] = [record, BoundedMemory()]
     if trainer.patience is not None:
         callbacks.append(EarlyStopping("val/loss", patience=trainer.patience, check_finite=False))
     bar = sys.stderr.isatty() if progress is None else progress

@@ -261,13 +261,11 @@ def test_bad_settings_name_their_key(make, message):
         make()
 
 
-def test_freed_memory_can_be_kept():
+def test_freed_memory_can_be_kept_and_given_back():
     """On glibc; elsewhere it does nothing and says so."""
     import ctypes
     import sys
 
-    from autoscidact.embedding.allocator import keep_freed_memory
-
-    assert keep_freed_memory() == (
-        sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
-    )
+    from autoscidact.embedding.allocator import keep_freed_memory, release_freed_memory
+    is_glibc = sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
+    assert keep_freed_memory() == release_freed_memory() == is_glibc

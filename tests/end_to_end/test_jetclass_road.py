@@ -156,7 +156,7 @@ def test_experiments_compose(succeed):
 
 def test_two_processes_from_the_command_line(trained, tmp_path):
     """As torchrun starts them: one checkpoint and one embedding, the losses of a single process."""
-    outputs, words, _ = trained
+    _, words, _ = trained
     words = [word for word in words if not word.startswith("outputs")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
     local = ["--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]

@@ -37,7 +37,7 @@ class JetShards:
         bounds: (shards + 1,) first row of each shard, and n: what lies between two of them is read fastest together.
         files: name of the file that each shard comes from.
         sha256: of that file.
-        first_rows: (shards,) the row of that file that the shard's rows go on from without a gap; -1 where they have gaps.
+        first_rows: (shards,) the row of that file from which the shard's go on without a gap; -1 where they have gaps.
     """
 
     particles: ShardedArray
