@@ -22,9 +22,7 @@ def keep_freed_memory() -> bool:
     library = _glibc()
     if library is None:
         return False
-    return bool(
-        library.mallopt(_M_MMAP_THRESHOLD, _LARGEST) and library.mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST - 1)
-    )
+    return bool(library.mallopt(_M_MMAP_THRESHOLD, _LARGEST) and library.mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST - 1))
 
 
 def release_freed_memory() -> bool:

@@ -267,5 +267,6 @@ def test_freed_memory_can_be_kept_and_given_back():
     import sys
 
     from autoscidact.embedding.allocator import keep_freed_memory, release_freed_memory
+
     is_glibc = sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
     assert keep_freed_memory() == release_freed_memory() == is_glibc
