@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 
 from autoscidact import __version__
 from autoscidact.commands.configuration import nearest
-from autoscidact.console import catalogue, completion, usage
+from autoscidact.console import catalogue, completion, sharded, usage
 from autoscidact.errors import UserError
 
 
@@ -72,7 +72,7 @@ def _dispatch(words: list[str]) -> int:
         known = ", ".join(commands)
         raise UserError(f"no command '{command}': did you mean {nearest(command, commands)}? (there are {known})")
     if not words or words[0] not in ("-h", "--help"):
-        return _run(command, words)
+        return max(_run(command, part) for part in sharded.passes(command, words))
     print(usage.command_help(command, _folders(words)))
     return 0
 

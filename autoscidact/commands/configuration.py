@@ -41,6 +41,7 @@ PUBLIC_KEYS: dict[str, str] = {
     "systematics": "how far off the reference may be: systematics={rate: {scale: 0.1}}",
     "candidates": "files of known events to look for among the highest-ranked",
     "toys.n_pseudo": "calibration=coverage: toys that stand for observations",
+    "toys.shards": "discover: divide the toys among so many jobs of hydra/launcher",
     "embedding": "a file of embedded events with labels, or raw for the events' own features",
     "dataset.ideal_supervised": "train: true puts the signal into the training, for that comparison only",
     "dataset.label_noise": "train: part of the training events that get a wrong label",

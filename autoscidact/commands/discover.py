@@ -13,6 +13,7 @@ Examples:
     autoscidact discover kernel=paper nplm.newton_steps=1
     autoscidact discover embedding=my_events.csv dataset.label=class dataset.signal=new
     autoscidact discover embedding=raw statistic=mahalanobis
+    autoscidact discover toys.n_null=100000 toys.shards=16 hydra/launcher=slurm
     autoscidact discover dataset=digits calibration=coverage toys.n_null=2000
     autoscidact discover dataset=digits calibration=[coverage,permutation] toys.n_permutations=999
 """
@@ -34,7 +35,7 @@ from autoscidact.commands.compute import choose_device, memory_budget, worker_co
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, run_folder
 from autoscidact.commands.coverage_result import coverage_notes, show_coverage, write_coverage
 from autoscidact.commands.dataset import dataset_name
-from autoscidact.commands.evaluation import IDEAL, prepared, run_fractions
+from autoscidact.commands.evaluation import IDEAL, prepared, run_fractions, run_part, toy_counts
 from autoscidact.commands.events import embedded_events, ideal_events
 from autoscidact.commands.pseudo_experiments import (
     check_fractions,
@@ -85,6 +86,19 @@ def run(cfg: DictConfig) -> Path:
 
     def seen_by(name: str) -> Pools:
         return same_pools(pools, ideal_events(cfg, config, device)) if name in IDEAL else pools
+
+    if toys["shard"] is not None:
+        part = (toys["shard"], toys["shards"])
+        counts = toy_counts(fractions, toys["n_null"] + n_pseudo, toys["n_signal"])
+        for name, statistic, seen in prepared(cfg, config, seen_by, definition, resources):
+            run_part(statistic, seen, definition, counts, outputs, workers, part)
+            relabelled = permuted(cfg, name, statistic, calibrations, toys["n_permutations"])
+            if relabelled is not None:
+                with one_thread_each():
+                    relabelled.prepare(seen, n_ref, n_data, config["seed"], resources)
+                own = toy_counts(fractions, n_pseudo, toys["n_signal"])
+                run_part(relabelled, seen, definition, own, outputs, workers, part)
+        return Path(outputs) / "toys"
 
     for name, statistic, seen in prepared(cfg, config, seen_by, definition, resources):
         null, signal = run_fractions(

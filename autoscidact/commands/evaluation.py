@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from autoscidact.errors import UserError
-from autoscidact.inference.engine import one_thread_each, run_toys
+from autoscidact.inference.engine import evaluate_missing, missing_of_part, one_thread_each, run_toys
 from autoscidact.inference.store import ToyStore
 from autoscidact.progress import progress
 from autoscidact.statistics.contract import Statistic
@@ -62,12 +62,8 @@ def run_fractions(
     workers: int,
 ) -> tuple[NDArray[Any], dict[float, NDArray[Any]]]:
     """t of the null toys and of the toys at each fraction; resumes what an earlier run has done."""
-    # Toys at f_s = 0 that are asked for as a point of the scan come after those that calibrate it.
-    counts = {f_s: n_signal for f_s in fractions if f_s > 0} | {0.0: n_null + n_signal * (0.0 in fractions)}
-    key = {"toys": definition.key, **statistic.definition}
-    if pools.fingerprint != definition.pools:
-        key["seen"] = pools.fingerprint
-    with ToyStore(Path(outputs) / "toys", key, statistic.variants) as store:
+    counts = toy_counts(fractions, n_null, n_signal)
+    with _store(statistic, pools, definition, outputs) as store:
         done = {f_s: n - len(store.missing(f_s, range(n))) for f_s, n in counts.items()}
         if sum(done.values()):
             print(f"{statistic.name}: {sum(done.values())} of {sum(counts.values())} toys are done already")
@@ -87,3 +83,50 @@ def run_fractions(
                 )
     null = values[0.0][:n_null]
     return null, {f_s: values[f_s] if f_s > 0 else values[0.0][n_null:] for f_s in fractions}
+
+
+def run_part(
+    statistic: Statistic,
+    pools: Pools,
+    definition: ToyDefinition,
+    counts: Mapping[float, int],
+    outputs: str,
+    workers: int,
+    part: tuple[int, int],
+) -> None:
+    """Evaluates every n-th batch of the toys, for `run_fractions` to find in the store; resumes.
+
+    Args:
+        counts: toys at each fraction, see `toy_counts`.
+        part: (i, n).
+    """
+    with _store(statistic, pools, definition, outputs, part) as store:
+        left = {f_s: missing_of_part(store, f_s, n, statistic.batch_size, part) for f_s, n in counts.items()}
+        with progress(f"{statistic.name} toys, part {part[0] + 1} of {part[1]}", sum(left.values())) as bar:
+            for f_s in sorted(counts):
+                evaluate_missing(
+                    statistic,
+                    pools,
+                    definition,
+                    f_s,
+                    counts[f_s],
+                    store,
+                    batch_size=statistic.batch_size,
+                    workers=workers,
+                    part=part,
+                    advance=bar.advance,
+                )
+
+
+def toy_counts(fractions: list[float], n_null: int, n_signal: int) -> dict[float, int]:
+    """Toys at each fraction. Those at f_s = 0 that are a point of the scan come after those that calibrate it."""
+    return {f_s: n_signal for f_s in fractions if f_s > 0} | {0.0: n_null + n_signal * (0.0 in fractions)}
+
+
+def _store(
+    statistic: Statistic, pools: Pools, definition: ToyDefinition, outputs: str, part: tuple[int, int] = (0, 1)
+) -> ToyStore:
+    key = {"toys": definition.key, **statistic.definition}
+    if pools.fingerprint != definition.pools:
+        key["seen"] = pools.fingerprint
+    return ToyStore(Path(outputs) / "toys", key, statistic.variants, part)

@@ -102,10 +102,15 @@ def checked_toys(toys: Mapping[str, Any]) -> dict[str, Any]:
         ("n_signal", 1),
         ("n_permutations", 0),
         ("n_pseudo", 1),
+        ("shards", 1),
     ):
         automatic = {"n_ref": ("auto",), "n_data": ("auto", "weights")}.get(name, ())
         if toys[name] not in automatic:
             checked[name] = whole_number(f"toys.{name}", toys[name], least)
+    if toys["shard"] is not None:
+        checked["shard"] = whole_number("toys.shard", toys["shard"], 0)
+        if checked["shard"] >= checked["shards"]:
+            raise UserError(f"toys.shard={toys['shard']}: there are toys.shards={toys['shards']}, counted from 0")
     for name in ("resample_reference", "poisson"):
         checked[name] = switch(f"toys.{name}", toys[name])
     return checked

@@ -86,9 +86,8 @@ def evaluate_missing(
             store of its own, share the work, and their shards together are the whole.
         advance: called with the number of toys done, of those asked for.
     """
-    missing = set(store.missing(f_s, range(n_toys)))
+    missing = set(_of_part(store.missing(f_s, range(n_toys)), batch_size, part))
     starts = sorted({i - i % batch_size for i in missing})
-    starts = [start for start in starts if (start // batch_size) % part[1] == part[0]]
 
     def work(start: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         torch.set_num_threads(1)
@@ -113,6 +112,15 @@ def evaluate_missing(
         finally:
             for future in pending:
                 future.cancel()
+
+
+def missing_of_part(store: ToyStore, f_s: float, n_toys: int, batch_size: int, part: tuple[int, int]) -> int:
+    """How many toys `evaluate_missing` would evaluate, of those asked for."""
+    return len(_of_part(store.missing(f_s, range(n_toys)), batch_size, part))
+
+
+def _of_part(indices: list[int], batch_size: int, part: tuple[int, int]) -> list[int]:
+    return [i for i in indices if (i // batch_size) % part[1] == part[0]]
 
 
 def _check_failures(name: str, f_s: float, values: NDArray[np.float64]) -> None:

@@ -29,21 +29,27 @@ class ToyStore:
     the statistic, not how many toys there are nor which signal fractions: those extend it.
     Copying the shards of one store into another of the same key merges them.
 
+    Several runs may write one store at the same time if each does a part of its own (`part`); any other run has it alone.
+
     Args:
         folder: where stores lie; this one is `folder/KEY`.
         definition: JSON-serialisable; everything that t depends on but f_s and the toy's index.
         variants: names of the values that the statistic gives for a toy.
+        part: (i, n) for a run that evaluates the i-th of n parts, see `engine.evaluate_missing`.
 
     Raises:
         UserError: the folder cannot be written, or a shard in it is damaged, edited or foreign.
     """
 
-    def __init__(self, folder: str | Path, definition: dict[str, object], variants: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: str | Path, definition: dict[str, object], variants: tuple[str, ...], part: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.part = part
         self.key = content_hash({**definition, "variants": variants}, length=24)
         self.folder = make_folder(Path(folder) / self.key)
         self.variants = variants
         self._values: dict[float, dict[int, NDArray[np.float64]]] = defaultdict(dict)
-        self._lock_handle: int | None = None
+        self._locks: list[int] = []
         description = self.folder / "definition.json"
         if not description.exists():
             write_text(description, json.dumps(definition, indent=1, default=str) + "\n")
@@ -52,26 +58,18 @@ class ToyStore:
 
     def __enter__(self) -> "ToyStore":
         """Takes the lock. Raises UserError naming who holds it."""
-        path = self.folder / "lock"
+        alone = self.part[1] == 1
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise UserError(f"cannot write the toy store {self.folder}: {error.strerror}") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(handle, 4096, 0).decode(errors="replace").strip() or "another run"
-            os.close(handle)
-            raise StoreInUse(
-                f"the toy store {self.folder} is in use by {holder}; wait for it to end, or stop it"
-            ) from error
-        os.ftruncate(handle, 0)
-        who = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
-        os.pwrite(handle, f"{who} ({Path(sys.argv[0]).name} {' '.join(sys.argv[1:])})".encode(), 0)
-        self._lock_handle = handle
-        # Writes that a kill cut short.
-        for leftover in self.folder.glob(".*.part"):
-            leftover.unlink(missing_ok=True)
+            self._lock("lock", fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            if not alone:
+                self._lock(f"lock.{self.part[0]}of{self.part[1]}", fcntl.LOCK_EX)
+        except BaseException:
+            self._release()
+            raise
+        if alone:
+            # Writes that a kill cut short; beside other runs they may be theirs.
+            for leftover in self.folder.glob(".*.part"):
+                leftover.unlink(missing_ok=True)
         # What another run wrote between our reading and our locking.
         for shard_path in sorted(self.folder.glob("*.parquet")):
             self._remember(read_shard(shard_path, self.key))
@@ -81,9 +79,40 @@ class ToyStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # The kernel drops the lock of a killed process as well: nothing is left to clean up by hand.
-        if self._lock_handle is not None:
-            os.close(self._lock_handle)
-            self._lock_handle = None
+        self._release()
+
+    def _lock(self, name: str, kind: int) -> None:
+        try:
+            handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise UserError(f"cannot write the toy store {self.folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise StoreInUse(
+                f"the toy store {self.folder} is in use by {self._holder()}; wait for it to end, or stop it"
+            ) from error
+        self._locks.append(handle)
+        # Who shares a lock says so in the one of its own part.
+        os.ftruncate(handle, 0)
+        if kind == fcntl.LOCK_EX:
+            who = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+            os.pwrite(handle, f"{who} ({Path(sys.argv[0]).name} {' '.join(sys.argv[1:])})".encode(), 0)
+
+    def _holder(self) -> str:
+        for path in [self.folder / "lock", *sorted(self.folder.glob("lock.*"))]:
+            with path.open("rb") as file:
+                text = file.read(4096).decode(errors="replace").strip()
+            if text:
+                return text
+        return "another run"
+
+    def _release(self) -> None:
+        while self._locks:
+            handle = self._locks.pop()
+            os.ftruncate(handle, 0)
+            os.close(handle)
 
     def add(self, f_s: float, index: NDArray[np.int64], t: NDArray[np.float64]) -> None:
         """Appends toys as one shard, which is on disk when this returns.

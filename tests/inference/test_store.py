@@ -228,3 +228,25 @@ def test_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Mon
         fill(store, range(8, 16))
     np.testing.assert_array_equal(store_in(tmp_path).values(0.0, 16), expected(16))
     assert not [path for path in store.folder.iterdir() if path.suffix == ".part"]
+
+
+def part_of(folder: Path, i: int, n: int) -> ToyStore:
+    return ToyStore(folder, DEFINITION, VARIANTS, (i, n))
+
+
+def test_runs_with_parts_of_their_own_share_a_store(tmp_path: Path) -> None:
+    with part_of(tmp_path, 0, 2) as first, part_of(tmp_path, 1, 2) as second:
+        half_written = second.folder / ".half.part"
+        half_written.touch()
+        fill(first, range(4))
+        fill(second, range(4, 8))
+        with pytest.raises(UserError, match="is in use by process"), part_of(tmp_path, 1, 2):
+            pass
+        with pytest.raises(UserError, match="is in use by process"), store_in(tmp_path):
+            pass
+        with part_of(tmp_path, 0, 3):  # another division
+            assert half_written.exists()
+    with store_in(tmp_path) as store:
+        np.testing.assert_array_equal(store.values(0.0, 8), expected(8))
+        with pytest.raises(UserError, match="is in use by process"), part_of(tmp_path, 0, 2):
+            pass
