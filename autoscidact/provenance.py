@@ -1,11 +1,14 @@
 """What a result must carry so that somebody else can make it again."""
 
+import hashlib
 import json
 import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import autoscidact
@@ -22,6 +25,20 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+@cache
+def code_version() -> str:
+    """The version, and a hash of the code that toys and their t depend on: equal for equal numbers.
+
+    An editable checkout changes without its version.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for folder in ("toys", "statistics"):
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return f"{autoscidact.__version__}+{digest.hexdigest()[:8]}"
 
 
 def command_line() -> str:

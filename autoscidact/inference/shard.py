@@ -26,6 +26,7 @@ class Shard:
         key: hash of what defines the toys and the statistic.
         f_s: signal fraction. variants: names of the columns of t.
         index: (n,) toy numbers. t: (n, variants) float64, NaN where a fit failed.
+        version: of the code that made it; empty for shards from before it was noted.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Shard:
     variants: tuple[str, ...]
     index: NDArray[np.int64]
     t: NDArray[np.float64]
+    version: str = ""
 
     @property
     def checksum(self) -> str:
@@ -56,6 +58,7 @@ def write_shard(folder: Path, shard: Shard) -> Path:
             "autoscidact": f"toys/{SCHEMA_VERSION}",
             "key": shard.key,
             "checksum": shard.checksum,
+            "version": shard.version,
             "written_by": f"{socket.gethostname()}:{os.getpid()}",
         }
     )
@@ -96,6 +99,7 @@ def read_shard(path: Path, key: str | None = None) -> Shard:
             variants=tuple(name.removeprefix("t:") for name in names),
             index=table["toy"].to_numpy().astype(np.int64),
             t=np.column_stack([table[name].to_numpy() for name in names]).astype(np.float64),
+            version=metadata.get("version", ""),
         )
     except (KeyError, IndexError, TypeError, ValueError, pa.ArrowException) as error:
         raise UserError(f"toy shard {path} was edited: its columns are not those it was written with") from error

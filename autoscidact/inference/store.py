@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from autoscidact.errors import UserError
 from autoscidact.files import content_hash, make_folder, write_text
 from autoscidact.inference.shard import Shard, read_shard, write_shard
+from autoscidact.provenance import code_version
 
 
 class StoreInUse(UserError):
@@ -29,7 +30,7 @@ class ToyStore:
     the statistic, not how many toys there are nor which signal fractions: those extend it.
     Copying the shards of one store into another of the same key merges them.
 
-    Several runs may write one store at the same time if each does a part of its own (`part`); any other run has it alone.
+    Runs that each do a part of their own (`part`) may write one store at the same time; any other run has it alone.
 
     Args:
         folder: where stores lie; this one is `folder/KEY`.
@@ -42,7 +43,11 @@ class ToyStore:
     """
 
     def __init__(
-        self, folder: str | Path, definition: dict[str, object], variants: tuple[str, ...], part: tuple[int, int] = (0, 1)
+        self,
+        folder: str | Path,
+        definition: dict[str, object],
+        variants: tuple[str, ...],
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self.part = part
         self.key = content_hash({**definition, "variants": variants}, length=24)
@@ -120,7 +125,7 @@ class ToyStore:
         Raises:
             UserError: the disk is full or read-only; what was there before is untouched.
         """
-        shard = Shard(self.key, float(f_s), self.variants, index, t)
+        shard = Shard(self.key, float(f_s), self.variants, index, t, code_version())
         write_shard(self.folder, shard)
         self._remember(shard)
 
@@ -141,6 +146,11 @@ class ToyStore:
     def _remember(self, shard: Shard) -> None:
         if shard.variants != self.variants:
             raise UserError(f"toy store {self.folder}: a shard has variants {shard.variants}, not {self.variants}")
+        if shard.version not in ("", code_version()):
+            raise UserError(
+                f"toy store {self.folder} holds toys of autoscidact {shard.version}, and this is {code_version()}: two "
+                "versions may give other numbers; use that one, another outputs=DIR, or delete the store"
+            )
         known = self._values[shard.f_s]
         for index, row in zip(shard.index.tolist(), shard.t, strict=True):
             known.setdefault(index, row)

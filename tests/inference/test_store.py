@@ -250,3 +250,19 @@ def test_runs_with_parts_of_their_own_share_a_store(tmp_path: Path) -> None:
         np.testing.assert_array_equal(store.values(0.0, 8), expected(8))
         with pytest.raises(UserError, match="is in use by process"), part_of(tmp_path, 0, 2):
             pass
+
+
+def test_toys_of_two_versions_of_the_code_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autoscidact.inference import store as module
+
+    waiting = store_in(tmp_path)
+    with store_in(tmp_path) as here:
+        fill(here, range(4))
+    monkeypatch.setattr(module, "code_version", lambda: "0.2.0+12345678")
+    with pytest.raises(UserError) as caught:
+        store_in(tmp_path)
+    assert "0.2.0+12345678" in str(caught.value)
+    assert "autoscidact 0.1" in str(caught.value)
+    # Toys of another job arrived between opening and locking.
+    with pytest.raises(UserError, match="two versions"), waiting:
+        pass
