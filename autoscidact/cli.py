@@ -5,6 +5,7 @@ Exit status: 0 done, 1 an error (one line on stderr), 130 interrupted.
 
 import os
 import re
+import shlex
 import sys
 import traceback
 import warnings
@@ -71,7 +72,14 @@ def _dispatch(words: list[str]) -> int:
     if command not in commands:
         known = ", ".join(commands)
         raise UserError(f"no command '{command}': did you mean {nearest(command, commands)}? (there are {known})")
+    if "--detach" in words:
+        from autoscidact.console.background import detach
+
+        detach([command, *(word for word in words if word != "--detach")], _unique_name())
+        return 0
     if not words or words[0] not in ("-h", "--help"):
+        # What starts a sweep again is the line as it was typed, whatever it stands for.
+        os.environ["AUTOSCIDACT_COMMAND"] = shlex.join(["autoscidact", command, *words])
         return max(_run(command, part) for part in sharded.passes(command, words))
     print(usage.command_help(command, _folders(words)))
     return 0

@@ -57,6 +57,7 @@ PUBLIC_KEYS: dict[str, str] = {
     "embed.splits": "train, embed: which events to embed; discover needs test",
     "embed.n_train": "train, embed: at most so many of the training split, for the supervised tests",
     "datasets": "only these datasets: digits or [digits,synthetic]",
+    "last": "status: only so many of the latest sweeps",
     "to": "the folder to write the report to",
     "outputs": "the folder that runs write under",
     "device": "auto, cpu, cuda or mps",

@@ -13,6 +13,7 @@ COMPLETION = 'eval "$(autoscidact -sc install=bash)"'
 FLAGS = {
     "-m, --multirun": "run once for each of several comma-separated values",
     "--cfg job": "print the configuration instead of running; --resolve fills in references",
+    "--detach": "go on in the background; autoscidact status shows what it does",
     "--config-dir DIR": "a folder of your own options, such as DIR/dataset/mine.yaml",
     "--debug": "show the traceback of an error (also AUTOSCIDACT_DEBUG=1)",
     "-h, --help": "this text",

@@ -74,6 +74,7 @@ def keys_of(cli, command: str, *words: str) -> set[str]:
 def test_every_public_key_exists(cli) -> None:
     study, report = keys_of(cli, "study", "kernel=fixed", "study=penalty"), keys_of(cli, "report")
     others = keys_of(cli, "prepare", "dataset=digits") | keys_of(cli, "observe", "dataset=digits")
+    others |= keys_of(cli, "status")
     assert set(PUBLIC_KEYS) <= study | report | others
 
 
