@@ -47,10 +47,11 @@ def run(cfg: DictConfig) -> Path:
     dataset = load_dataset(cfg)
     ideal = switch("dataset.ideal_supervised", config["dataset"]["ideal_supervised"])
     checkpoint = folder / CHECKPOINT
-    if config["trainer"]["devices"] not in (1, "1", "auto") and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ):
+    several = config["trainer"]["devices"] not in (1, "1", "auto") or config["trainer"]["num_nodes"] != 1
+    if several and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ):
         raise UserError(
-            f"trainer.devices={config['trainer']['devices']}: start one process a device, as with torchrun or srun; "
-            "this command starts only one"
+            f"trainer.devices={config['trainer']['devices']}, trainer.num_nodes={config['trainer']['num_nodes']}: "
+            "start one process a device, as with torchrun or srun; this command starts only one"
         )
     if not checkpoint.is_file():
         noise = config["dataset"]["label_noise"]

@@ -32,6 +32,7 @@ def make_trainer(
         return pl.Trainer(
             accelerator=accelerator,
             devices=[int(number)] if number else settings.devices,
+            num_nodes=settings.num_nodes,
             precision=settings.precision,
             deterministic=settings.deterministic,
             max_epochs=settings.max_epochs,
@@ -76,7 +77,7 @@ def say_where(lightning: pl.Trainer, state: Path | None) -> None:
     device = lightning.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     how = f", continuing {state}" if state else ""
-    print(f"training on {lightning.num_devices} x {device.type} ({name}){how}", file=sys.stderr, flush=True)
+    print(f"training on {lightning.world_size} x {device.type} ({name}){how}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

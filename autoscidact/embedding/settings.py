@@ -61,12 +61,19 @@ class TrainerSettings:
     patience: int | None = None
     accelerator: str = "auto"
     devices: int | str = 1
+    num_nodes: int = 1
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true"] = "32-true"
     deterministic: bool | Literal["warn"] = True
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("max_epochs", 1), ("batch_size", 2), ("shuffle_buffer", 1), ("patience", 1)):
+        for name, least in (
+            ("max_epochs", 1),
+            ("batch_size", 2),
+            ("shuffle_buffer", 1),
+            ("num_nodes", 1),
+            ("patience", 1),
+        ):
             value = getattr(self, name)
             if not (name == "patience" and value is None) and (not isinstance(value, int) or value < least):
                 raise UserError(f"trainer.{name} must be a whole number of at least {least}, not {value!r}")
