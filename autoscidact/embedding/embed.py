@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from autoscidact.data.contract import SPLITS, Dataset, Events, Features
 from autoscidact.data.sharded_array import ShardedArray
+from autoscidact.embedding.allocator import release_freed_memory
 from autoscidact.embedding.checkpoint import Checkpoint
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
@@ -39,6 +40,7 @@ def embed(
                 rows = slice(start, start + batch_size)
                 x = torch.from_numpy(checkpoint.standardisation.apply(features[rows])).to(device)
                 points[rows] = encoder(x).float().cpu().numpy()
+                release_freed_memory()
     finally:
         encoder.to("cpu")
     bad = int((~np.isfinite(points)).any(axis=1).sum())
