@@ -2,43 +2,52 @@
 
 Runs of one dataset stand in one table if they differ in nothing but f_s and tests; others are refused, naming the
 difference. Without runs=... all finished discoveries under outputs are gathered but those of studies, in as many tables
-as it takes.
+as it takes. Runs that differ in their seed alone are aggregated: median and spread over seeds. x=KEY shows Z against
+any key of a sweep, aggregated in the same way.
 
 Examples:
     autoscidact report
     autoscidact report datasets=digits
     autoscidact report runs=outputs/discover/digits/0123456789ab to=my_report
     autoscidact report runs=[outputs/discover/digits,outputs/discover/synthetic]
+    autoscidact report datasets=digits x=encoder.dim
+    autoscidact report datasets=digits x=toys.n_ref over=[seed,dataset.seed] "only={encoder.dim: 4}"
 """
 
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autoscidact.commands.configuration import as_list, plain, random_seed
+from autoscidact.commands.configuration import as_list, nearest, plain, random_seed
 from autoscidact.commands.trained import EMBEDDING, RAW, training_folder
 from autoscidact.embedding.table import read_embedding
 from autoscidact.errors import UserError
 from autoscidact.files import content_hash, make_folder, write_text
 from autoscidact.provenance import record
+from autoscidact.report.arrange import arranged
 from autoscidact.report.curves import read_metrics
 from autoscidact.report.document import Document, Section
-from autoscidact.report.gather import Gathered, compatible, gather
+from autoscidact.report.gather import Gathered
 from autoscidact.report.html import to_html
 from autoscidact.report.illustrate import Training, illustrate, stem
 from autoscidact.report.latex import to_latex
 from autoscidact.report.markdown import to_markdown
+from autoscidact.report.restriction import restricted
 from autoscidact.report.result_files import needed_csv, power_csv
 from autoscidact.report.runs import Run, find_runs, read_run
 from autoscidact.report.sections import dataset_sections
 from autoscidact.report.style import statistic_style
+from autoscidact.report.sweep import F_S, Sweep
+from autoscidact.report.sweep_sections import summary_tables, sweep_sections
+from autoscidact.report.sweep_table import sweep_table
+from autoscidact.report.sweep_values import has_key
 from autoscidact.report.tables import write_csv
 from autoscidact.report.thresholds import Needed, needed_fractions, threshold_text
 
@@ -58,29 +67,40 @@ def run(cfg: "DictConfig") -> Path:
     config = plain(cfg)
     seed = random_seed(config)
     runs = chosen_runs(config)
-    together = gather(runs) if config["runs"] else in_groups(runs)
-    out = Path(str(config["to"])).expanduser() if config["to"] else report_folder(config["outputs"], runs, seed)
+    key, over = axis_and_seeds(config, runs)
+    runs = restricted(runs, restriction(config))
+    sweeps, together = arranged(runs, key, over, named=bool(config["runs"]))
+    out = Path(str(config["to"])).expanduser() if config["to"] else report_folder(config, runs, seed)
     figures = make_folder(out / "figures")
 
     sections: list[Section] = []
     findings: list[tuple[Gathered, list[Needed]]] = []
+    tables = [sweep_table(sweep) for sweep in sweeps]
+    for sweep, table in zip(sweeps, tables, strict=True):
+        prefix = unique(f"{stem(sweep.dataset)}-{'seeds' if key is None else 'sweep'}", anchors(sections))
+        sections += sweep_sections(sweep, table, figures, prefix)
     for gathered in together:
-        prefix = unique(stem(gathered.dataset), [section.anchor for section in sections])
+        prefix = unique(stem(gathered.dataset), anchors(sections))
         training = find_training(gathered.runs[0])
         drawn = illustrate(gathered, training, figures, prefix, seed)
         needed = needed_fractions(gathered, seed=seed)
         sections += dataset_sections(gathered, needed, drawn, training, prefix)
         findings.append((gathered, needed))
-    document = Document(f"AutoSciDACT report: {', '.join(g.dataset for g in together)}", LEAD, sections)
+    names = sorted({run.dataset for run in runs}) if sweeps else [gathered.dataset for gathered in together]
+    title = f"AutoSciDACT report: {', '.join(names)}{f' against {key}' if key else ''}"
+    document = Document(title, LEAD, sections)
 
-    write_csv(out / "f_s_needed.csv", needed_csv(findings))
-    write_csv(out / "power.csv", power_csv(findings))
+    if tables:
+        write_csv(out / "sweep.csv", pd.concat(tables, ignore_index=True))
+    if together:
+        write_csv(out / "f_s_needed.csv", needed_csv(findings))
+        write_csv(out / "power.csv", power_csv(findings))
     write_text(out / "report.md", to_markdown(document))
     write_text(out / "report.tex", to_latex(document))
     write_text(out / "report.html", to_html(document, figures))
     sources = {str(run.folder): run.checksums for run in runs}
     write_text(out / "run.json", record(json.loads(json.dumps(config)), {"runs": sources}))
-    show(findings, out)
+    show(findings, sweeps, tables, out)
     return out
 
 
@@ -120,22 +140,43 @@ def study_points(outputs: str) -> list[Path]:
     return [Path(folder) for book in books for folder in json.loads(book.read_text(encoding="utf-8")).values()]
 
 
-def in_groups(runs: Sequence[Run]) -> list[Gathered]:
-    """Runs that may stand together, together; where a dataset takes several tables each names its first run."""
-    together = [gathered for group in compatible(runs) for gathered in gather(group)]
-    names = [gathered.dataset for gathered in together]
-    return [
-        replace(gathered, dataset=f"{gathered.dataset} ({gathered.runs[0].name})")
-        if names.count(gathered.dataset) > 1
-        else gathered
-        for gathered in together
-    ]
+def axis_and_seeds(config: dict[str, Any], runs: Sequence[Run]) -> tuple[str | None, list[str]]:
+    """x, None where no axis is asked for, and the keys that are aggregated over.
+
+    Raises:
+        UserError: a key that no run has; names the nearest.
+    """
+    key = None if config["x"] in (None, "") else str(config["x"])
+    over = [str(name) for name in as_list(config["over"])] if config["over"] not in (None, "", []) else []
+    asked = {"x": [] if key is None else [key], "over": over, "only": [str(name) for name in restriction(config)]}
+    for option, names in asked.items():
+        for name in names:
+            if name != F_S and not any(has_key(run, name) for run in runs):
+                known = {F_S, *(known for run in runs for known in run.settings)}
+                raise UserError(f"{option}={name}: no run has this key; did you mean {nearest(name, known)}?")
+    if F_S in over:
+        raise UserError("over=f_s: Z at different f_S have no common median; take x=f_s")
+    return key, over
 
 
-def report_folder(outputs: str, runs: Sequence[Run], seed: int) -> Path:
-    """Where a report of these runs lies unless `to` says otherwise: equal runs, equal folder."""
+def restriction(config: dict[str, Any]) -> dict[str, Any]:
+    """What `only` asks for. Raises UserError unless it is a mapping."""
+    only = config["only"] or {}
+    if not isinstance(only, dict):
+        raise UserError(f"only={only}: write it as only={{KEY: VALUE}}, for example only={{encoder.dim: 4}}")
+    return only
+
+
+def anchors(sections: Sequence[Section]) -> list[str]:
+    """Those that are taken."""
+    return [section.anchor for section in sections]
+
+
+def report_folder(config: dict[str, Any], runs: Sequence[Run], seed: int) -> Path:
+    """Where a report of these runs lies unless `to` says otherwise: equal runs and questions, equal folder."""
     content = sorted([run.dataset, run.name, *run.checksums.values()] for run in runs)
-    return Path(outputs) / "report" / content_hash({"runs": content, "seed": seed})
+    asked = {name: config[name] for name in ("x", "over", "only") if config[name] not in (None, "", [], {}, "seed")}
+    return Path(config["outputs"]) / "report" / content_hash({"runs": content, "seed": seed, **asked})
 
 
 def unique(name: str, taken: Sequence[str]) -> str:
@@ -179,22 +220,35 @@ def training_folders(run: Run) -> list[Path]:
     return places or [run.folder]
 
 
-def show(findings: Sequence[tuple[Gathered, Sequence[Needed]]], out: Path) -> None:
-    """Prints f_S for 3 sigma of every test, and where the report lies."""
-    shown = Table(
-        *("dataset", "test", "asymptotic", "empirical"),
-        box=None,
-        header_style="bold",
-        title="f_S needed for 3 sigma (68 %)",
-        title_justify="left",
-    )
-    for gathered, needed in findings:
-        for entry in needed:
-            label = statistic_style(entry.statistic, gathered.statistics).label
-            cells = (gathered.dataset, label, threshold_text(entry.asymptotic), threshold_text(entry.empirical))
-            shown.add_row(*map(escape, cells))
+def show(
+    findings: Sequence[tuple[Gathered, Sequence[Needed]]],
+    sweeps: Sequence[Sweep],
+    tables: Sequence[pd.DataFrame],
+    out: Path,
+) -> None:
+    """Prints Z of every sweep, f_S for 3 sigma of every test, and where the report lies."""
     # A pipe has no width to fit into: what is cut there is lost.
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(shown)
-    for name in ("report.html", "report.md", "report.tex", "f_s_needed.csv", "power.csv", "figures"):
+    for sweep, table in zip(sweeps, tables, strict=True):
+        for block in summary_tables(sweep, table):
+            shown = Table(*block.columns, box=None, header_style="bold", title=block.caption, title_justify="left")
+            for row in block.rows:
+                shown.add_row(*map(escape, row))
+            console.print(shown)
+    if findings:
+        shown = Table(
+            *("dataset", "test", "asymptotic", "empirical"),
+            box=None,
+            header_style="bold",
+            title="f_S needed for 3 sigma (68 %)",
+            title_justify="left",
+        )
+        for gathered, needed in findings:
+            for entry in needed:
+                label = statistic_style(entry.statistic, gathered.statistics).label
+                cells = (gathered.dataset, label, threshold_text(entry.asymptotic), threshold_text(entry.empirical))
+                shown.add_row(*map(escape, cells))
+        console.print(shown)
+    names = ["report.html", "report.md", "report.tex", *(["sweep.csv"] if sweeps else [])]
+    for name in [*names, *(["f_s_needed.csv", "power.csv"] if findings else []), "figures"]:
         print(f"  {out / name}")

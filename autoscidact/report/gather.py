@@ -1,6 +1,6 @@
 """Runs of one dataset in one table, and the refusal of runs whose numbers do not belong together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -14,15 +14,14 @@ from autoscidact.report.runs import Run
 from autoscidact.report.style import in_order
 
 INCIDENTAL = {
-    *("f_s", "outputs", "device", "threads", "logger", "experiment", "debug", "toys.memory"),
+    *("f_s", "outputs", "device", "threads", "logger", "experiment", "debug"),
+    *("toys.memory", "toys.shards", "toys.shard"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
 }
 """Keys that do not change what t a toy has, besides f_s, over which runs are gathered."""
 
 EMBEDDING = ("dataset", "encoder", "loss", "trainer", "embedding", "checkpoint")
 """Sections that say which embedded events there are; alike in effect where the pools are the same."""
-
-Flat = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,10 +79,9 @@ def compatible(runs: Sequence[Run]) -> list[list[Run]]:
 def _together(dataset: str, runs: list[Run]) -> Gathered:
     for one, other in combinations(runs, 2):
         if unlike := differences(one, other):
-            more = f" and in {len(unlike) - 3} more" if len(unlike) > 3 else ""
             raise UserError(
-                f"runs {one.folder} and {other.folder} of dataset {dataset} differ in {'; '.join(unlike[:3])}{more}; "
-                "report them separately, with runs=[FOLDER,...]"
+                f"runs {one.folder} and {other.folder} of dataset {dataset} differ in {in_words(unlike)}; "
+                "report them separately, with runs=[FOLDER,...], or against one key, with x=KEY"
             )
     names = [run.name for run in runs]
     runs = [
@@ -115,14 +113,24 @@ def _signal(run: Run) -> str:
     return str(known or dataset.get("signal") or "unknown")
 
 
-def differences(one: Run, other: Run) -> list[str]:
+def in_words(unlike: Sequence[str]) -> str:
+    """Up to three differences, and how many more there are."""
+    return "; ".join(unlike[:3]) + (f" and in {len(unlike) - 3} more" if len(unlike) > 3 else "")
+
+
+def differences(one: Run, other: Run, but_for: Sequence[str] = ()) -> list[str]:
     """What keeps two runs out of one table, as "toys.n_ref: 10000 and 5000"; empty where nothing does.
 
     Settings of a statistic count where both runs hold that statistic. Settings of the training count unless
     both drew from the very same embedded events.
+
+    Args:
+        but_for: keys, and sections of keys, in which the runs may differ. Where they do, they may also differ in
+            what follows from that: the embedded events, and widths or other settings that a test takes from them.
     """
-    first, second = _settings(one), _settings(other)
+    first, second = one.settings, other.settings
     same_pools = one.record.get("pools") is not None and one.record.get("pools") == other.record.get("pools")
+    apart = any(first.get(key) != second.get(key) for key in {**first, **second} if is_under(key, but_for))
     shared = set(one.statistics) & set(other.statistics)
     found = {}
     for key in [*first, *(key for key in second if key not in first)]:
@@ -136,16 +144,17 @@ def differences(one: Run, other: Run) -> list[str]:
         elif section in EMBEDDING or section in ("toys", "seed"):
             found[key] = (mine, theirs)
         # Any other section reaches a result through the statistic that refers to it, so it is compared there.
-    if not found:
+    found = {key: values for key, values in found.items() if not is_under(key, but_for)}
+    if not found and not apart:
         # What settings do not show: classes and training events of a user's own file.
         first_of, second_of = (run.record.get("definitions") or {} for run in (one, other))
         for name in sorted(shared):
             mine, theirs = first_of.get(name) or {}, second_of.get(name) or {}
             keys = [key for key in mine if mine[key] != theirs.get(key)] if theirs else []
             found |= {f"{name}'s {key}": (mine[key], theirs.get(key)) for key in keys}
-    if not found and not same_pools:
+    if not found and not apart and not same_pools:
         found["the embedded events (pools)"] = (one.record.get("pools"), other.record.get("pools"))
-    return [f"{key}: {_shown(mine)} and {_shown(theirs)}" for key, (mine, theirs) in found.items()]
+    return [f"{key}: {shown(mine)} and {shown(theirs)}" for key, (mine, theirs) in found.items()]
 
 
 def _public(rest: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
@@ -159,22 +168,12 @@ def _public(rest: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> s
     return full
 
 
-def _settings(run: Run) -> Flat:
-    flat = dict(_flat(run.record["config"]))
-    # `auto` is settled in the table; n_null and n_toys count what was evaluated.
-    for key, column in (("n_ref", "n_ref"), ("n_data", "n_data"), ("n_null", "n_null"), ("n_signal", "n_toys")):
-        flat[f"toys.{key}"] = int(run.table[column].iloc[0])
-    return {"seed": run.record.get("seed")} | flat
+def is_under(key: str, sections: Sequence[str]) -> bool:
+    """Whether `key` is one of `sections` or lies in one: kernel.widths lies in kernel."""
+    return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 
-def _flat(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _flat(value, f"{prefix}{key}.")
-    else:
-        yield prefix.removesuffix("."), node
-
-
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting's value in a sentence."""
     text = "null" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

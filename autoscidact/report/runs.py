@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,15 @@ class Run:
     def statistics(self) -> list[str]:
         """Those in the table, in its order."""
         return [str(name) for name in self.table.statistic.unique()]
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Every key of the configuration, dotted, with its value; sizes as they came out where it says auto."""
+        flat = dict(_flat(self.record["config"]))
+        # `auto` is settled in the table; n_null and n_toys count what was evaluated.
+        for key, column in (("n_ref", "n_ref"), ("n_data", "n_data"), ("n_null", "n_null"), ("n_signal", "n_toys")):
+            flat[f"toys.{key}"] = int(self.table[column].iloc[0])
+        return {"seed": self.record.get("seed")} | flat
 
     @cached_property
     def checksums(self) -> dict[str, str]:
@@ -119,6 +128,14 @@ def measured(toys: pd.DataFrame, statistic: str, variant: str) -> Measured:
     return null, {
         f_s: signal[signal.f_s == f_s].t.to_numpy(dtype=float) for f_s in sorted(signal.f_s.unique().tolist())
     }
+
+
+def _flat(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _flat(value, f"{prefix}{key}.")
+    else:
+        yield prefix.removesuffix("."), node
 
 
 def _table(path: Path) -> pd.DataFrame:

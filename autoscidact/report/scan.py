@@ -50,24 +50,31 @@ def draw_empirical(gathered: Gathered) -> "Figure":
 @figure_style()
 def draw_asymptotic(gathered: Gathered) -> "Figure":
     """Asymptotic Z of every test; a statistic with kernel widths by the best of them, chosen after the fact."""
-    from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
-
     figure, axes = _axes(gathered, asymptotic_variant, "asymptotic")
     for z in (3, 5):
         axes.axhline(z, color=GREY, ls=":", lw=1, zorder=1)
     axes.set_ylabel(r"asymptotic $Z$ ($\sigma$)")
     low, high = _span(axes)
-    if high > 1.3 * LINEAR_UP_TO:
-        axes.set_yscale("symlog", linthresh=LINEAR_UP_TO, linscale=1.6)
-        ticks = [t for t in (-1, 0, 1, 2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000) if t < 1.05 * high]
-        axes.yaxis.set_major_locator(FixedLocator(ticks))
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_minor_locator(FixedLocator([]))
+    if stretch(axes, high):
         axes.set_ylabel(rf"asymptotic $Z$ ($\sigma$), logarithmic above {LINEAR_UP_TO:g}")
         high *= 1.15
     axes.set_ylim(low, max(high, 3.4))
     return figure
+
+
+def stretch(axes: "Axes", high: float) -> bool:
+    """Makes the Z axis logarithmic above LINEAR_UP_TO if `high`, the largest Z, is well above it; whether it did."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
+
+    if high <= 1.3 * LINEAR_UP_TO:
+        return False
+    axes.set_yscale("symlog", linthresh=LINEAR_UP_TO, linscale=1.6)
+    ticks = [t for t in (-1, 0, 1, 2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000) if t < 1.05 * high]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(FixedLocator([]))
+    return True
 
 
 def _axes(gathered: Gathered, variant: Callable[[pd.DataFrame], str], kind: str) -> "tuple[Figure, Axes]":

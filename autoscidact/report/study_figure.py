@@ -24,6 +24,7 @@ from autoscidact.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WELL_SEEN = 3.0
 """Z at which a test is neither blind nor saturated: f_S is chosen to come near it (App. B.3 of AutoSciDACT)."""
@@ -42,7 +43,7 @@ def draw_scan(title: str, z: pd.DataFrame, thresholds: pd.DataFrame, keys: Seque
     axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
     styles = _styles(_series(rows, keys), several=len(keys) > 1)
     for label, group in _series(rows, keys):
-        _line(axes[0], styles[label], _places(group, rows, keys), group.z, [group.error, group.error], label)
+        draw_line(axes[0], styles[label], _places(group, rows, keys), group.z, [group.error, group.error], label)
     axes[0].axhline(0, color=GREY, lw=0.6)
     axes[0].set_ylabel(rf"$Z$ ($\sigma$) at $f_S$ = {100 * rows.f_s.iloc[0]:g} %")
     for label, group in _series(thresholds, keys) if len(thresholds) else ():
@@ -50,7 +51,7 @@ def draw_scan(title: str, z: pd.DataFrame, thresholds: pd.DataFrame, keys: Seque
         low = (known.f_s_3_sigma - known.low).clip(lower=0)
         high = (known.high.replace(np.inf, np.nan).fillna(known.f_s_3_sigma) - known.f_s_3_sigma).clip(lower=0)
         places = _places(known, rows, keys)
-        _line(axes[1], styles[label], places, 100 * known.f_s_3_sigma, [100 * low, 100 * high], None)
+        draw_line(axes[1], styles[label], places, 100 * known.f_s_3_sigma, [100 * low, 100 * high], None)
     if len(thresholds):
         axes[1].set_ylabel(r"$f_S$ for 3$\sigma$ (%)")
     for one in axes:
@@ -126,9 +127,17 @@ def _styles(series: Sequence[tuple[str, pd.DataFrame]], several: bool) -> dict[s
     return styles
 
 
-def _line(axes: "Axes", style: Style, places: NDArray[np.float64], values: Any, errors: Any, label: str | None) -> None:
+def draw_line(
+    axes: "Axes", style: Style, places: NDArray[np.float64], values: Any, errors: Any, label: str | None
+) -> "Line2D":
+    """A line with markers and error bars; returns the line.
+
+    Args:
+        places: (n,), where on the x axis. values: (n,). errors: (2, n), how far down and up; 0 for none.
+        label: in the legend; None for none there.
+    """
     hollow = "white" if style.line == ":" else style.color
-    axes.errorbar(
+    drawn = axes.errorbar(
         places,
         np.asarray(values, dtype=float),
         np.asarray(errors, dtype=float),
@@ -141,34 +150,46 @@ def _line(axes: "Axes", style: Style, places: NDArray[np.float64], values: Any, 
         capsize=2,
         label=label,
     )
+    line = drawn.lines[0]
+    assert line is not None  # only a style without markers and lines has none
+    return line
 
 
 def _places(group: pd.DataFrame, rows: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.float64]:
     if not keys:
         return np.zeros(len(group))
-    if _is_number(rows[keys[0]]):
-        return group[keys[0]].to_numpy(dtype=float)
-    order = list(dict.fromkeys(rows[keys[0]]))
-    return np.array([order.index(value) for value in group[keys[0]]], dtype=float)
+    return places_of(list(group[keys[0]]), list(rows[keys[0]]))
 
 
 def _scan_axis(axes: "Axes", rows: pd.DataFrame, keys: Sequence[str]) -> None:
     if not keys:
         axes.set_xticks([])
         return
-    axes.set_xlabel(keys[0])
-    values = rows[keys[0]]
-    if not _is_number(values):
-        names = list(dict.fromkeys(values))
+    key_axis(axes, keys[0], list(rows[keys[0]]))
+
+
+def places_of(values: Sequence[Any], every: Sequence[Any]) -> NDArray[np.float64]:
+    """Where values stand on the axis that `key_axis` makes of `every`: numbers at their size, others in their order."""
+    if _are_numbers(every):
+        return np.asarray(values, dtype=float)
+    order = list(dict.fromkeys(every))
+    return np.array([order.index(value) for value in values], dtype=float)
+
+
+def key_axis(axes: "Axes", key: str, every: Sequence[Any]) -> None:
+    """Names the x axis, with a tick at every value; logarithmic where numbers span about a decade or more."""
+    axes.set_xlabel(key)
+    if not _are_numbers(every):
+        names = list(dict.fromkeys(every))
         axes.set_xticks(range(len(names)), [str(name) for name in names])
         axes.set_xlim(-0.5, len(names) - 0.5)
         return
-    ticks = sorted({float(value) for value in values})
+    ticks = sorted({float(value) for value in every})
     if ticks[0] > 0 and ticks[-1] / ticks[0] > 8:
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
-def _is_number(values: pd.Series) -> bool:
+def _are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values)

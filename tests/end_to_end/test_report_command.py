@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+KINDS = ("empirical", "asymptotic")
 FIGURES = [f"digits_{name}" for name in ("embedding", "t_nplm", "z_asymptotic", "z_empirical")]
 
 
@@ -129,6 +130,97 @@ def test_another_number_of_null_toys_is_refused_or_given_a_table_of_its_own(
     text = (tmp_path / "report" / "report.md").read_text()
     for run_folder in (outputs / "discover" / "digits").iterdir():
         assert f"digits ({run_folder.name})" in text
+
+
+SWEEP = ("dataset=digits", "seed=range(3)", "encoder.dim=2,4", "trainer.max_epochs=2", "logger=none", "threads=1")
+
+
+@pytest.fixture(scope="module")
+def swept(succeed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Outputs with a sweep of three seeds and two dimensions, each with a training of its own."""
+    outputs = tmp_path_factory.mktemp("swept")
+    succeed("train", "-m", *SWEEP, f"outputs={outputs}")
+    succeed("discover", "-m", *SWEEP, "toys.n_null=50", "toys.n_signal=5", "f_s=[0.1,0.5]", f"outputs={outputs}")
+    return outputs
+
+
+def settings_of(outputs: Path) -> pd.DataFrame:
+    """Every row of the sweep's tables, with the dimension and the seed of its run."""
+    parts = []
+    for folder in (outputs / "discover" / "digits").iterdir():
+        config = json.loads((folder / "run.json").read_text())["config"]
+        table = pd.read_csv(folder / "z_scores.csv")
+        parts.append(table.assign(x=config["encoder"]["dim"], seed=config["seed"]))
+    return pd.concat(parts)
+
+
+def test_a_sweep_against_a_key_over_its_seeds(swept: Path, succeed, tmp_path: Path) -> None:
+    printed = succeed("report", f"outputs={swept}", "x=encoder.dim", f"to={tmp_path / 'new'}").out
+    found = pd.read_csv(tmp_path / "new" / "sweep.csv")
+    assert set(found.key) == {"encoder.dim"}
+    assert set(found.n_seeds[found.kind == "empirical"]) == {3}
+    every = settings_of(swept)
+    for kind in ("empirical", "asymptotic"):
+        truth = every.dropna(subset=f"z_{kind}").groupby(["x", "f_s", "variant"])[f"z_{kind}"]
+        mine = found[found.kind == kind].set_index(["x", "f_s", "variant"]).sort_index()
+        for name, theirs in (("z", truth.median()), ("low", truth.min()), ("high", truth.max())):
+            assert mine[name].to_dict() == pytest.approx(theirs.to_dict())
+    assert re.search(r"NPLM +best_width +4 +3 ", printed)
+    files = {f"figures/digits-sweep_{kind}.{suffix}" for kind in KINDS for suffix in ("png", "pdf", "svg")}
+    assert set(contents(tmp_path / "new")) == files | {"report.md", "report.tex", "report.html", "sweep.csv"}
+    assert "Dataset digits against encoder.dim" in (tmp_path / "new" / "report.html").read_text()
+    assert len(json.loads((tmp_path / "new" / "run.json").read_text())["runs"]) == 6
+    again = succeed("report", f"runs={swept / 'discover'}", f"outputs={swept}", "x=encoder.dim")
+    (folder,) = (swept / "report").iterdir()
+    assert str(folder) in again.out
+    assert contents(folder) == contents(tmp_path / "new")
+    shutil.rmtree(folder.parent)
+
+
+def test_seeds_alone_are_aggregated_beside_the_report_of_the_first(swept: Path, succeed, tmp_path: Path) -> None:
+    only = "only={encoder.dim: 4}"
+    succeed("report", f"runs={swept / 'discover'}", f"outputs={swept}", only, f"to={tmp_path / 'one'}")
+    text = (tmp_path / "one" / "report.md").read_text()
+    assert "## Seeds: digits\n" in text
+    assert "## Dataset digits (seed 0)\n" in text
+    found = pd.read_csv(tmp_path / "one" / "sweep.csv")
+    assert (found.x == found.f_s).all()
+    assert set(found.n_seeds[found.kind == "empirical"]) == {3}
+    assert set(pd.read_csv(tmp_path / "one" / "f_s_needed.csv").dataset) == {"digits (seed 0)"}
+    # Without a choice each dimension has its own seeds.
+    succeed("report", f"outputs={swept}", f"to={tmp_path / 'both'}")
+    text = (tmp_path / "both" / "report.md").read_text()
+    assert len(re.findall(r"^## Seeds: digits \(\w{12}\)$", text, re.MULTILINE)) == 2
+    assert len(pd.read_csv(tmp_path / "both" / "sweep.csv")) == 2 * len(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["runs=DISCOVER"],
+            r"differ in encoder\.dim: \d and \d, not in seed alone; report against it, with x=encoder\.dim",
+        ),
+        (["x=trainer.lr"], r"differ in encoder\.dim: \d and \d, not in trainer\.lr and seed alone"),
+        (
+            ["x=encoder.dim", "over=null"],
+            r"differ in seed: \d and \d, not in encoder\.dim alone; aggregate .* over=\[seed\]",
+        ),
+        (["x=encodr.dim"], r"x=encodr\.dim: no run has this key; did you mean encoder\.dim\?"),
+        (["x=encoder.dim", "over=[seed,dataset.sed]"], r"over=dataset\.sed: no run .* did you mean dataset\.seed\?"),
+        (["x=encoder.dim", "only={sed: 1}"], r"only=sed: no run .* did you mean seed\?"),
+        (["x=encoder.dim", "only={seed: 7}"], r"only={seed: 7} leaves no run; there are 0, 1, 2"),
+        (["x=encoder.dim", "only=4"], r"only=4: write it as only={KEY: VALUE}"),
+        (["x=encoder.dim", "over=f_s"], "over=f_s: Z at different f_S have no common median"),
+    ],
+)
+def test_mistakes_with_a_sweep_are_one_line(swept: Path, run, options: list[str], said: str) -> None:
+    options = [option.replace("DISCOVER", str(swept / "discover")) for option in options]
+    outcome = run("report", f"outputs={swept}", *options)
+    assert outcome.status == 1
+    (line,) = outcome.err.splitlines()
+    assert re.search(said, line), line
+    assert not (swept / "report").exists()
 
 
 @pytest.mark.parametrize(
