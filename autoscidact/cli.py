@@ -106,7 +106,7 @@ def _run(command: str, words: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from autoscidact.console import jobs
+    from autoscidact.console import jobs, launchers
     from autoscidact.console.explain import explain, one_line
     from autoscidact.console.mappings import replacing, typed
 
@@ -117,7 +117,8 @@ def _run(command: str, words: list[str]) -> int:
         return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises to us instead of printing and exiting
     os.environ["AUTOSCIDACT_SWEEP"] = _unique_name()
-    sys.argv = ["autoscidact", *replacing(overrides), *flags]
+    sys.argv = ["autoscidact", *launchers.sweep_folder(flags), *replacing(overrides), *flags]
+    launchers.prefer_own_options()
     try:
         hydra.main(version_base="1.3", config_path=str(folders[0]), config_name=command)(jobs.run_job)()
     except jobs.Stopped as stopped:
@@ -127,11 +128,8 @@ def _run(command: str, words: list[str]) -> int:
         if known is None:
             raise error from None  # a bug: its traceback is what helps
         raise UserError(one_line(known)) from error
-    except jobs.JobFailed as failure:
-        failed = jobs.failures(failure)
-        raise UserError(
-            "\n  ".join([f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} failed:", *failed])
-        ) from None
+    except launchers.errors() as failure:
+        raise UserError(launchers.what_failed(failure)) from None
     except (HydraException, OmegaConfBaseException) as error:
         # Adding a key that is there already can only mean setting it.
         there = re.match(r"Could not append to config. An item is already at '([^']+)'", str(error))

@@ -1,7 +1,6 @@
 """The task that Hydra runs for every command: importable, so that any launcher can pickle it."""
 
 import importlib
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -12,6 +11,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from autoscidact.commands.configuration import require_values
 from autoscidact.console.explain import one_line
+from autoscidact.console.failures import RAISED
 from autoscidact.console.mappings import as_typed
 from autoscidact.errors import UserError
 
@@ -54,10 +54,18 @@ def run_job(cfg: DictConfig) -> Any:
             raise Stopped(error) from error
         failure = JobFailed(" ".join(overrides), message(error), hydra.runtime.output_dir)
         Path(failure.folder).mkdir(parents=True, exist_ok=True)
-        text = f"error: {failure.message}\n\nautoscidact {command} {failure.job}\n\n{traceback.format_exc()}"
+        about = f"autoscidact {command} {failure.job}\n{RAISED}{_place(error)}"
+        text = f"error: {failure.message}\n\n{about}\n\n{traceback.format_exc()}"
         (Path(failure.folder) / "error.txt").write_text(text, encoding="utf-8")
         print(f"error: {failure.message}", file=sys.stderr, flush=True)
         raise failure from None
+
+
+def _place(error: BaseException) -> str:
+    """The file and line that raised an exception; the user's error rather than what wraps it."""
+    cause = user_error(error) or error
+    frame = traceback.extract_tb(cause.__traceback__ or error.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def message(error: BaseException) -> str:
@@ -78,13 +86,3 @@ def user_error(error: BaseException) -> BaseException | None:
     if isinstance(error, (MissingMandatoryValue, InterpolationResolutionError)):
         return error
     return error if isinstance(error, InstantiationException) else None
-
-
-def failures(failure: JobFailed) -> list[str]:
-    """Every failed job of the sweep that `failure` belongs to, one line each with the place of its traceback."""
-    lines = []
-    files = Path(failure.folder).parent.glob("*/error.txt")
-    for path in sorted(files, key=lambda path: [int(n) for n in re.findall(r"\d+", path.parent.name)]):
-        first, _, job, *_ = path.read_text(encoding="utf-8").splitlines()
-        lines.append(f"{job}: {first.removeprefix('error: ')} (traceback in {path})")
-    return lines or [f"{failure.job}: {failure.message}"]

@@ -12,6 +12,7 @@ COMPLETION = 'eval "$(autoscidact -sc install=bash)"'
 
 FLAGS = {
     "-m, --multirun": "run once for each of several comma-separated values",
+    "hydra/launcher=NAME": "with -m, what runs the jobs: slurm, slurm_gpu, joblib, local or ray; one by one otherwise",
     "--cfg job": "print the configuration instead of running; --resolve fills in references",
     "--detach": "go on in the background; autoscidact status shows what it does",
     "--config-dir DIR": "a folder of your own options, such as DIR/dataset/mine.yaml",
