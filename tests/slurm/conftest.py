@@ -1,5 +1,6 @@
 """A real SLURM for the tests of this folder, and sweeps that go through it as a user starts them."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import one_machine
 import pytest
 
 SMALL = ("dataset=digits", "trainer.max_epochs=1", "logger=none", "threads=1")
+_ATTEMPTS = 3
 RESOURCES = ("hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1", "hydra.launcher.timeout_min=10")
 
 
@@ -43,14 +45,31 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """SLURM on this machine. Each worker of pytest starts one of its own: they share nothing, not even a port."""
+    """SLURM on this machine, started once: all tests of this folder run in one worker of pytest."""
     reason = one_machine.why_not()
     if reason:
         pytest.skip(reason)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOSCIDACT_")}
-    # pytest's own temporary folders have paths that are too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, one_machine.running(Path(folder)) as environment:
+    with contextlib.ExitStack() as stack:
+        environment = _started(stack)
         yield Cluster({name: value for name, value in environment.items() if name in kept or name == "SLURM_CONF"})
+
+
+def _started(stack: contextlib.ExitStack) -> dict[str, str]:
+    for attempt in range(_ATTEMPTS):
+        with contextlib.ExitStack() as one:
+            # pytest's own temporary folders have paths that are too long for a socket.
+            folder = Path(one.enter_context(tempfile.TemporaryDirectory(prefix="slurm-")))
+            try:
+                environment = one.enter_context(one_machine.running(folder))
+            except RuntimeError:
+                # Somebody else may have taken a port between its choice and its use.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            stack.push(one.pop_all())
+            return environment
+    raise AssertionError("not reached")
 
 
 @pytest.fixture(scope="session")

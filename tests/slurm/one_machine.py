@@ -12,7 +12,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "mariadb-install-db", "mariadbd", "slurmdbd", "sacctmgr", "slurmctld", "slurmd", "sbatch", "srun")
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-_SECONDS = 60
+_SECONDS = 120
 
 SLURM = """\
 ClusterName=probe

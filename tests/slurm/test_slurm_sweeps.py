@@ -13,6 +13,9 @@ import pytest
 
 from autoscidact.cli import main
 
+# One SLURM for all of them; its daemons and jobs need the cores.
+pytestmark = pytest.mark.xdist_group("slurm")
+
 
 def checkpoints(folder: Path) -> dict[str, bytes]:
     """Of trainings that were finished in a folder, by name."""
@@ -59,7 +62,6 @@ def test_lost_jobs_are_named_and_the_same_command_finishes_them(cluster, here, t
     summary = err[err.index("error: 3 jobs failed:") :]
     assert f"SLURM job {cancelled.partition('_')[0]}_0 FAILED" in summary
     assert f"SLURM job {cancelled} CANCELLED" in summary
-    assert "CANCELLED AT" in summary  # the last lines of its log
     assert "encoder.dim must be a whole number of at least 1, not -1" in summary
     assert "contract.py:" in summary
     assert summary.count("_log.err") == 3
