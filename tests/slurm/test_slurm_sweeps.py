@@ -50,11 +50,15 @@ def test_same_bytes_as_here(cluster, here, tmp_path):
     assert checkpoints(tmp_path) == here
 
 
-def test_lost_jobs_are_named_and_the_same_command_finishes_them(cluster, here, tmp_path):
-    words = ("seed=0", "encoder.dim=2,3,-1")
-    parent = cluster.train(tmp_path, *words)
-    os.kill(int(record_of(tmp_path, 0)["pid"]), signal.SIGKILL)
-    cancelled = record_of(tmp_path, 1)["slurm"]
+def test_lost_jobs_are_named_and_the_same_command_finishes_them(cluster, small, tmp_path):
+    # Long enough to be lost in the middle: a cancelled job has seconds left.
+    words = ("trainer.max_epochs=100", "seed=0", "encoder.dim=2,3,-1")
+    lost, whole = tmp_path / "lost", tmp_path / "whole"
+    for folder in (lost, whole):
+        folder.mkdir()
+    parent = cluster.train(lost, *words)
+    os.kill(int(record_of(lost, 0)["pid"]), signal.SIGKILL)
+    cancelled = record_of(lost, 1)["slurm"]
     subprocess.run(["scancel", cancelled], env=cluster.environment, check=True)
     _, err = parent.communicate(timeout=120)
     assert parent.returncode == 1
@@ -65,14 +69,15 @@ def test_lost_jobs_are_named_and_the_same_command_finishes_them(cluster, here, t
     assert "encoder.dim must be a whole number of at least 1, not -1" in summary
     assert "contract.py:" in summary
     assert summary.count("_log.err") == 3
-    assert not checkpoints(tmp_path)
+    assert not checkpoints(lost)
 
-    _, err = (again := cluster.train(tmp_path, *words)).communicate(timeout=120)
+    _, err = (again := cluster.train(lost, *words)).communicate(timeout=150)
     assert again.returncode == 1
     assert "error: 1 job failed:" in err
-    made = checkpoints(tmp_path)
-    assert len(made) == 2
-    assert made.items() <= here.items()
+    with contextlib.chdir(whole):
+        assert main(["train", "-m", *small, *words]) == 1
+    assert len(checkpoints(lost)) == 2
+    assert checkpoints(lost) == checkpoints(whole)
 
 
 def test_partition_that_does_not_exist(cluster, tmp_path):
