@@ -66,7 +66,7 @@ class Sweep:
 def find_sweeps(outputs: Path) -> list[Sweep]:
     """Every sweep under a folder of outputs, the latest last; folders without records are passed over."""
     paths = sorted((outputs / "multirun").glob(f"*/{SWEEP}"))
-    records = [(path.parent, _read(path)) for path in paths]
+    records = [(path.parent, read_record(path)) for path in paths]
     jobs = {folder: _job_records(folder, len(record.get("jobs", []))) for folder, record in records}
     queued = _queued_jobs([job for found in jobs.values() for job in found])
     return [
@@ -86,10 +86,11 @@ def find_sweeps(outputs: Path) -> list[Sweep]:
 
 
 def _job_records(folder: Path, n: int) -> list[dict[str, Any]]:
-    return [_read(folder / str(k) / JOB) for k in range(n)]
+    return [read_record(folder / str(k) / JOB) for k in range(n)]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, Any]:
+    """A record as it lies on disk; empty where there is none, or none that can be read."""
     # A record that is being written, or was cut short, says nothing.
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

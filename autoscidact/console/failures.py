@@ -1,12 +1,11 @@
 """The jobs of a sweep that failed: each with its own error, where it was raised, and its log."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoscidact.commands.sweeps import DONE, ERROR, FAILED, JOB, LOST, SWEEP, Job
+from autoscidact.commands.sweeps import DONE, ERROR, FAILED, JOB, LOST, SWEEP, Job, read_record
 from autoscidact.console.submitted import left_without_result
 
 RAISED = "raised at "
@@ -34,10 +33,10 @@ def failed_jobs(launched: Launched) -> list[str]:
     """
     folder = Path(launched.folder)
     ended = left_without_result(launched.launcher)
-    jobs = _read(folder / SWEEP).get("jobs", [])
+    jobs = read_record(folder / SWEEP).get("jobs", [])
     entries = []
     for k, overrides in enumerate(jobs):
-        record = _read(folder / str(k) / JOB)
+        record = read_record(folder / str(k) / JOB)
         if (folder / str(k) / ERROR).is_file():
             entries.append("\n".join(_raised(folder / str(k) / ERROR, record)))
         elif record.get("state") != DONE:
@@ -64,11 +63,3 @@ def _lost(job: str, lost: Job) -> Iterator[str]:
     if lost.log is not None:
         yield f"    log {lost.log}"
         yield from (f"      {line[:160]}" for line in lost.last_lines())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
