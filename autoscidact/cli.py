@@ -150,7 +150,7 @@ def _separate(words: list[str]) -> tuple[list[str], list[str]]:
     def complain(message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown:
-            names = [name for action in parser._actions for name in action.option_strings] + ["--debug"]
+            names = [name for action in parser._actions for name in action.option_strings] + ["--debug", "--detach"]
             message = f"no flag '{unknown.group(1)}': did you mean {nearest(unknown.group(1), names)}?"
         raise UserError(message)
 

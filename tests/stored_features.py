@@ -16,5 +16,7 @@ def stored(folder, values, n_shards=3, seed=0):
     paths = []
     for k, (start, stop) in enumerate(itertools.pairwise(bounds)):
         paths.append(folder / f"{k}.npy")
-        np.save(paths[-1], values[start:stop])
+        # Several processes may ask for the same files: none may write what another one reads.
+        if not paths[-1].exists():
+            np.save(paths[-1], values[start:stop])
     return ShardedArray(tuple(paths), bounds, (None,) * n_shards, values.shape[1:], values.dtype)

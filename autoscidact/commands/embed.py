@@ -63,7 +63,10 @@ def chosen_rows(dataset: Dataset, config: Mapping[str, Any]) -> Any:
         raise UserError(f"embed.splits={list(splits)}: choose from {', '.join(SPLITS)}")
     if n_train is not None:
         n_train = whole_number("embed.n_train", n_train, 0)
-    return rows_to_embed(dataset, splits, n_train, config["seed"])
+    rows = rows_to_embed(dataset, splits, n_train, config["seed"])
+    if not len(rows):
+        raise UserError(f"embed.splits={list(splits)}: dataset={dataset.name} has no events there to embed")
+    return rows
 
 
 def about(dataset: Dataset, trained: Checkpoint, rows: Any) -> dict[str, Any]:

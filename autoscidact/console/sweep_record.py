@@ -26,14 +26,12 @@ class SweepRecord(Callback):  # type: ignore[misc]
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-        (batches,) = [BasicSweeper.split_arguments(overrides, max_batch_size=None)]
+        batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
         record = {
             "command": os.environ.get("AUTOSCIDACT_COMMAND", ""),
             "started": time.strftime("%Y-%m-%d %H:%M:%S"),
             "jobs": [" ".join(job) for batch in batches for job in batch],
             "log": os.environ.get(LOG, ""),
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
         }
         write_text(Path(config.hydra.sweep.dir) / SWEEP, json.dumps(record, indent=1) + "\n")
 
@@ -49,6 +47,8 @@ class SweepRecord(Callback):  # type: ignore[misc]
         hydra = OmegaConf.select(config, "hydra")
         if hydra is None or str(hydra.mode).rpartition(".")[2] != "MULTIRUN":
             return
+        if os.environ.get("SLURM_PROCID", "0") != "0":
+            return  # of a job of several processes the first one tells
         array = "_".join(os.environ.get(f"SLURM_ARRAY_{name}", "") for name in ("JOB_ID", "TASK_ID"))
         record = {
             "state": state,

@@ -76,7 +76,7 @@ class BoundedMemory(pl.Callback):
     """Gives freed memory back every few steps of a training on a CPU: what is kept for the next step piles up.
 
     Of 98 steps of part_tiny, whose tensors differ in size from batch to batch, the peak was 4.5 GB without it, 3.9 GB
-    every 16 steps (at 1.05 to 1.1 times the time), and 2.1 GB where nothing is kept (at 2 times).
+    every 16 steps (at 1.05 to 1.1 times the time), and 2.1 GB where nothing is kept (at 2 to 4 times).
     """
 
     STEPS = 16

@@ -126,6 +126,7 @@ def test_embed_again_gives_the_same_and_fewer_on_request(trained, succeed):
         ("trainer.shuffle_buffer=0", "trainer.shuffle_buffer must be a whole number of at least 1"),
         ("encoder.dim=0", "encoder.dim must be a whole number"),
         ("embed.splits=[testing]", "choose from train, val, test"),
+        ("embed.splits=[train] embed.n_train=0", "has no events there to embed"),
     ],
 )
 def test_settings_that_cannot_be(trained, run, tmp_path, word, message):

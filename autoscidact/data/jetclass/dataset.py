@@ -33,7 +33,7 @@ def load(
 ) -> Dataset:
     """Jets of a folder that `prepare` filled, (n, 22, particles), which stay on disk; see `layout.Jets.particles`.
 
-    In memory are label, id, weight and split, 26 bytes a jet. Observers: those of `layout.OBSERVERS`.
+    In memory are label, id, weight and split, 25 bytes a jet. Observers: those of `layout.OBSERVERS`.
 
     Args:
         signal: the class held out.
