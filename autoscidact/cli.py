@@ -40,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
-        print("interrupted: the same command resumes where this one stopped", file=sys.stderr)
+        launchers = sys.modules.get("autoscidact.console.launchers")
+        queued = launchers.left_in_queue() if launchers else ""
+        print(
+            f"interrupted: {queued + ' ' if queued else ''}the same command resumes where this one stopped",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         # The reader of a pipe has gone (`| head`); Python would complain again when it flushes at exit.

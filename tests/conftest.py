@@ -1,5 +1,8 @@
 """What tests of several folders share."""
 
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +97,18 @@ def jetclass_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_table(folder / f"{STEMS[name]}_{number:03d}.root", table)
     prepare(path=str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def installed_wheel(tmp_path_factory) -> Path:
+    """A folder with the package installed from its wheel, without its dependencies; nothing is compiled."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    build = [*pip, "wheel", "--no-deps", *isolation, "-w", str(folder), str(Path(__file__).parents[1])]
+    subprocess.run(build, check=True, capture_output=True, text=True)
+    wheel = next(folder.glob("autoscidact-*.whl"))
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--no-compile", "--target", str(folder / "site"), str(wheel)], check=True
+    )
+    return folder / "site"

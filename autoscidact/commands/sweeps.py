@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,8 @@ def find_sweeps(outputs: Path) -> list[Sweep]:
     paths = sorted((outputs / "multirun").glob(f"*/{SWEEP}"))
     records = [(path.parent, read_record(path)) for path in paths]
     jobs = {folder: _job_records(folder, len(record.get("jobs", []))) for folder, record in records}
-    queued = _queued_jobs([job for found in jobs.values() for job in found])
+    asks = any(job.get("slurm") and job.get("state") == RUNNING for found in jobs.values() for job in found)
+    queued = queued_jobs() if asks else None
     return [
         Sweep(
             folder,
@@ -125,10 +125,9 @@ def _runs(record: dict[str, Any], queued: set[str] | None) -> bool:
     return True
 
 
-def _queued_jobs(records: Sequence[dict[str, Any]]) -> set[str] | None:
-    """Numbers of the SLURM jobs that wait or run; None where nothing asks for them, or SLURM does not answer."""
-    asks = any(record.get("slurm") and record.get("state") == RUNNING for record in records)
-    if not asks or shutil.which("squeue") is None:
+def queued_jobs() -> set[str] | None:
+    """Numbers of this user's SLURM jobs that wait or run; None where SLURM is missing or does not answer."""
+    if shutil.which("squeue") is None:
         return None
     command = ["squeue", "--noheader", "--array", "--format=%A %F_%K", "--me"]
     try:

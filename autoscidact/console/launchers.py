@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from autoscidact.commands.sweeps import JOB, SWEEP
 from autoscidact.console.failures import Launched, failed_jobs
 from autoscidact.console.jobs import JobFailed, Stopped, message
+from autoscidact.console.queued import refuse_queued, what_stays
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder
 
@@ -59,6 +60,7 @@ class LauncherCheck(Callback):  # type: ignore[misc]
         _started[:] = [Launched(str(config.hydra.sweep.dir), str(kwargs.get("config_name")), launcher)]
         try:
             check(str(launcher.get("_target_", "")), str(config.hydra.runtime.choices.get("hydra/launcher")))
+            refuse_queued(Path(str(config.hydra.sweep.dir)))
             make_folder(str(config.hydra.sweep.dir))
         except UserError as error:
             _stop(error)
@@ -118,6 +120,11 @@ def check(target: str, name: str) -> None:
                 "of the cluster, or choose hydra/launcher=joblib"
             )
         _warn_without_accounting()
+
+
+def left_in_queue() -> str:
+    """What to know of the jobs of this process's sweep that go on without it; empty where there are none."""
+    return " ".join(what_stays(Path(launched.folder)) for launched in _started)
 
 
 def _installed(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""What submitit knows of the jobs of a sweep that left no result."""
+"""What submitit knows of the jobs of a sweep: the ends of those that left no result, and those still in the queue."""
 
 import os
 import sys
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from autoscidact.commands.sweeps import queued_jobs
 
 _SECONDS = 0.2
 _SUBMITTED = "_submitted.pkl"
@@ -57,6 +59,16 @@ def left_without_result(launcher: Mapping[str, Any]) -> dict[int, Ended]:
         number = int(DelayedSubmission.load(pickle).args[2])
         ended[number] = Ended(state, paths.stderr)
     return ended
+
+
+def in_queue(sweep: Path) -> list[str]:
+    """Numbers of a sweep's jobs that wait or run in SLURM; none where it does not answer.
+
+    Args:
+        sweep: its folder.
+    """
+    submitted = {path.name.removesuffix(_SUBMITTED) for path in sweep.glob(f"submitit/*/*{_SUBMITTED}")}
+    return sorted(submitted & (queued_jobs() or set())) if submitted else []
 
 
 def _wait_for_process(pid: int, result: Path) -> None:

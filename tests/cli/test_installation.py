@@ -1,46 +1,31 @@
 """The wheel brings its configurations; `python -m` works; scripts say what they miss."""
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package installed from its wheel, without its dependencies."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
-    build = [*pip, "wheel", "--no-deps", *isolation, "-w", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True, text=True)
-    wheel = next(folder.glob("autoscidact-*.whl"))
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True)
-    return folder / "site"
-
-
-def test_wheel_finds_its_own_configurations_from_any_folder(installed: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
+def test_wheel_finds_its_own_configurations_from_any_folder(installed_wheel: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(installed_wheel)}
     run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "check": True}
     where = "from autoscidact.console.catalogue import config_folder; print(config_folder())"
     assert (
-        Path(subprocess.run([sys.executable, "-c", where], **run).stdout.strip()) == installed / "autoscidact/configs"
+        Path(subprocess.run([sys.executable, "-c", where], **run).stdout.strip())
+        == installed_wheel / "autoscidact/configs"
     )
     shown = [sys.executable, "-m", "autoscidact", "train", "--cfg", "job", "dataset=digits"]
     assert "autoscidact.data.digits.load" in subprocess.run(shown, **run).stdout
     assert not list(tmp_path.iterdir())
 
 
-def test_wheel_holds_every_configuration(installed: Path) -> None:
+def test_wheel_holds_every_configuration(installed_wheel: Path) -> None:
     def names(folder: Path) -> set[str]:
         return {path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml")}
 
-    assert names(installed / "autoscidact/configs") == names(ROOT / "configs")
+    assert names(installed_wheel / "autoscidact/configs") == names(ROOT / "configs")
 
 
 def test_reader_of_a_pipe_may_leave(tmp_path: Path) -> None:
@@ -66,9 +51,9 @@ def test_constraints_pin_every_requirement_and_nothing_local() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    own = ["autoscidact[hep]", "autoscidact[cluster]"]
+    own = ["autoscidact[hep]", "autoscidact[gw]", "autoscidact[cluster]"]
     assert set(own) < set(extras["dev"])
-    needed = [*extras["hep"], *extras["cluster"], *(name for name in extras["dev"] if name not in own)]
+    needed = [*extras["hep"], *extras["gw"], *extras["cluster"], *(name for name in extras["dev"] if name not in own)]
     wanted = [*project["dependencies"], *needed]
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pins = dict(line.split("==") for line in lines)

@@ -27,6 +27,10 @@ class Cluster:
 
     environment: dict[str, str]
 
+    def with_environment(self, **variables: str) -> "Cluster":
+        """The same cluster, used with further variables of the environment."""
+        return Cluster(self.environment | variables)
+
     def train(self, folder: Path, *words: str) -> "subprocess.Popen[str]":
         """Starts `autoscidact train -m hydra/launcher=slurm` in a folder, and does not wait for it."""
         return self.start(folder, "train", "-m", *SMALL, *words)

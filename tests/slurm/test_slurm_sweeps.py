@@ -1,27 +1,17 @@
-"""Sweeps through a real SLURM: the same bytes as here, every lost job named, and the same command finishes them."""
+"""Sweeps through a real SLURM give the same bytes as here."""
 
 import contextlib
 import json
-import os
 import shutil
-import signal
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
+from sweeps_on_disk import checkpoints
 
 from autoscidact.cli import main
 
 # One SLURM for all of them; its daemons and jobs need the cores.
 pytestmark = pytest.mark.xdist_group("slurm")
-
-
-def checkpoints(folder: Path) -> dict[str, bytes]:
-    """Of trainings that were finished in a folder, by name."""
-    return {
-        path.parent.name: path.read_bytes() for path in folder.glob("outputs/train/digits/*/checkpoint.safetensors")
-    }
 
 
 @pytest.fixture(scope="module")
@@ -33,51 +23,30 @@ def here(small, tmp_path_factory) -> dict[str, bytes]:
     return checkpoints(folder)
 
 
-def record_of(folder: Path, job: int) -> dict[str, str]:
-    """The record of a job, as soon as it runs."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for path in folder.glob(f"outputs/multirun/*/{job}/job.json"):
-            return json.loads(path.read_text())
-        time.sleep(0.1)
-    raise AssertionError(f"job {job} did not start")
-
-
-def test_same_bytes_as_here(cluster, here, tmp_path):
-    out, err = (parent := cluster.train(tmp_path, "seed=0,1,2", "encoder.dim=2,3")).communicate(timeout=150)
+def test_same_bytes_as_here_from_an_installed_wheel(cluster, here, installed_wheel, tmp_path):
+    jobs = cluster.with_environment(PYTHONPATH=str(installed_wheel), PYTHONDONTWRITEBYTECODE="")
+    out, err = (parent := jobs.train(tmp_path, "seed=0,1,2", "encoder.dim=2,3")).communicate(timeout=150)
     assert parent.returncode == 0, out + err
     assert len(here) == 6
     assert checkpoints(tmp_path) == here
+    # Compiled on its first import, which is in a job.
+    assert list(installed_wheel.glob("autoscidact/embedding/__pycache__/training.*.pyc"))
 
 
-def test_lost_jobs_are_named_and_the_same_command_finishes_them(cluster, small, tmp_path):
-    # Long enough to be lost in the middle: a cancelled job has seconds left.
-    words = ("trainer.max_epochs=100", "seed=0", "encoder.dim=2,3,-1")
-    lost, whole = tmp_path / "lost", tmp_path / "whole"
-    for folder in (lost, whole):
-        folder.mkdir()
-    parent = cluster.train(lost, *words)
-    os.kill(int(record_of(lost, 0)["pid"]), signal.SIGKILL)
-    cancelled = record_of(lost, 1)["slurm"]
-    subprocess.run(["scancel", cancelled], env=cluster.environment, check=True)
-    _, err = parent.communicate(timeout=120)
-    assert parent.returncode == 1
-    assert "error: 3 jobs failed:" in err, err
-    summary = err[err.index("error: 3 jobs failed:") :]
-    assert f"SLURM job {cancelled.partition('_')[0]}_0 FAILED" in summary
-    assert f"SLURM job {cancelled} CANCELLED" in summary
-    assert "encoder.dim must be a whole number of at least 1, not -1" in summary
-    assert "contract.py:" in summary
-    assert summary.count("_log.err") == 3
-    assert not checkpoints(lost)
-
-    _, err = (again := cluster.train(lost, *words)).communicate(timeout=150)
-    assert again.returncode == 1
-    assert "error: 1 job failed:" in err
-    with contextlib.chdir(whole):
-        assert main(["train", "-m", *small, *words]) == 1
-    assert len(checkpoints(lost)) == 2
-    assert checkpoints(lost) == checkpoints(whole)
+def test_two_processes_of_one_job_train_together(cluster, here, tmp_path):
+    # Two CPU ranks stand for two GPUs; on one machine they meet on its loopback.
+    environment = ("OMP_NUM_THREADS=1", "SRUN_CPUS_PER_TASK=1", "GLOO_SOCKET_IFNAME=lo", "MASTER_ADDR=127.0.0.1")
+    setup = ",".join(f'"export {text}"' for text in environment)
+    ranks = ("trainer=ddp", "trainer.devices=2", "device=cpu", "hydra.launcher.tasks_per_node=2")
+    parent = cluster.train(tmp_path, "seed=0", "encoder.dim=3", *ranks, f"hydra.launcher.setup=[{setup}]")
+    out, err = parent.communicate(timeout=150)
+    assert parent.returncode == 0, out + err
+    assert len(checkpoints(tmp_path)) == 1
+    (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("outputs/multirun/*/*/job.json"))
+    assert record["state"] == "done"
+    logs = [path.read_text() for path in sorted(tmp_path.glob("outputs/multirun/*/submitit/*/*_log.*"))]
+    assert len(logs) == 4  # out and err of each rank
+    assert any("training on 2 x cpu" in text for text in logs)
 
 
 def test_partition_that_does_not_exist(cluster, tmp_path):
