@@ -63,3 +63,12 @@ def test_a_killed_job_is_named(launcher, tmp_path):
     assert parent.returncode == 1
     assert "seed=1: no result, " in err
     assert "Traceback" not in err
+
+
+def test_the_same_command_twice_at_once(one_by_one, tmp_path):
+    words = [sys.executable, "-m", "autoscidact", "train", *SWEEP]
+    twins = [subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [twin.communicate(timeout=120)[1] for twin in twins]
+    assert [twin.returncode for twin in twins] == [0, 0], errors
+    assert checkpoints(tmp_path) == one_by_one
+    assert len(list(tmp_path.glob("outputs/multirun/*/sweep.json"))) == 2
