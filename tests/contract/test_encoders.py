@@ -21,6 +21,8 @@ ENCODERS = [
     ("part", JET),
     ("part_tiny", JET),
     ("particlenet", JET),
+    ("resnet1d", (2, 200)),
+    ("resnet1d_small", (2, 200)),
 ]
 
 
