@@ -100,6 +100,18 @@ def jetclass_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def ligo_folder(tmp_path_factory) -> Path:
+    """A small folder as `autoscidact prepare dataset=ligo source=simulated n_per_class=60` leaves it."""
+    pytest.importorskip("lalsimulation", reason="lalsuite is missing: pip install 'autoscidact[gw]'")
+    from autoscidact.data.ligo.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("ligo")
+    split = {"train": 0.5, "val": 0.1, "test": 0.4}
+    prepare(path=str(folder), split=split, signal="white_noise_burst", source="simulated", n_per_class=60)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def installed_wheel(tmp_path_factory) -> Path:
     """A folder with the package installed from its wheel, without its dependencies; nothing is compiled."""
     folder = tmp_path_factory.mktemp("wheel")

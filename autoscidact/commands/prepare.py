@@ -11,6 +11,8 @@ Examples:
     autoscidact prepare dataset=jetclass mirror=/data/JetClass
     autoscidact prepare dataset=jetclass mirror=/data/JetClass data.skip_bad_files=true
     autoscidact prepare dataset=jetclass source=pythia n_per_class=5000
+    autoscidact prepare dataset=ligo source=simulated
+    autoscidact prepare dataset=ligo mirror=/data/gwosc dataset.glitches=glitches.npz
 """
 
 import importlib
@@ -44,7 +46,14 @@ def run(cfg: DictConfig) -> Path:
     workers = worker_count(config["threads"], "cpu")
     # The seed of `dataset` belongs to the split; events come from the run's.
     prepare(**{**settings, **arguments, "seed": random_seed(config), "workers": workers})
-    return Path(str(settings["path"]))
+    folder = Path(str(settings["path"])).expanduser()
+    if name == "ligo" and given.get("source", "files") == "files":
+        from autoscidact.commands.strain_events import draw_known_events
+        from autoscidact.data.ligo.real_background import strain_folder
+
+        for picture in draw_known_events(strain_folder(folder, given.get("mirror")), folder / "events"):
+            print(f"a known gravitational wave, left out of the background: {picture}")
+    return folder
 
 
 def _given(config: dict[str, Any]) -> dict[str, Any]:

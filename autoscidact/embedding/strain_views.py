@@ -63,4 +63,5 @@ def _band_limited(x: Tensor) -> Tensor:
     frequency = torch.fft.rfftfreq(x.shape[2], 1 / RATE, device=x.device)
     spectrum = spectrum * ((frequency >= BAND[0]) & (frequency <= BAND[1]))
     noise = torch.fft.irfft(spectrum, n=x.shape[2], dim=2)
-    return noise / noise.std(dim=2, keepdim=True)
+    unit: Tensor = noise / noise.std(dim=2, keepdim=True)
+    return unit

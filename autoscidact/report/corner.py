@@ -16,6 +16,9 @@ MOST_POINTS = 20_000
 MOST_SIGNAL = 1500
 MOST_AXES = 6
 NAMED_CLASSES = 9
+LEGEND_LETTERS = 62
+"""That fit beside each other under the panels."""
+
 DOTS: dict[str, Any] = {"marker": "o", "ls": "", "rasterized": True}
 COOL = ("#6CB4E4", "#9CC9EA", "#C9DDF0", "#55C2A6", "#8FD6B0", "#CDE9B5")
 """Blues and greens that the background's classes are spread over: all lighter than the signal's pink, which without
@@ -45,7 +48,8 @@ def draw_corner(events: EmbeddedEvents, seed: int = 0) -> "Figure":
     colors = dict(zip(classes, _shades(len(classes)), strict=True))
 
     d = points.shape[1]
-    figure = new_figure(4.3 + 0.25 * ((min(len(classes), NAMED_CLASSES) + 3) // 3), 4.8)
+    rows = -(-(min(len(classes), NAMED_CLASSES) + 1) // _columns(classes, str(test.signal)))
+    figure = new_figure(4.3 + 0.25 * rows, 4.8)
     grid = figure.subplots(d, d, squeeze=False)
     limits = [_limits(points[:, i], is_signal) for i in range(d)]
     # Marker diameter in points: the fewer events, the larger.
@@ -129,6 +133,13 @@ def _label(axes: object, row: int, column: int, d: int, names: Sequence[str]) ->
             axes.set_yticklabels([])  # type: ignore[attr-defined]
 
 
+def _columns(classes: Sequence[str], signal: str) -> int:
+    """Of the legend: three, or fewer where names are long."""
+    shown = classes if len(classes) <= NAMED_CLASSES else ()
+    longest = max(len(text) for text in (f"{signal} (signal)", *shown))
+    return max(1, min(3, LEGEND_LETTERS // (longest + 4)))
+
+
 def _legend(figure: "Figure", colors: dict[str, str], signal: str) -> None:
     from matplotlib.lines import Line2D
 
@@ -141,4 +152,10 @@ def _legend(figure: "Figure", colors: dict[str, str], signal: str) -> None:
         handles += [dot(colors[name], name) for name in names]
     else:
         handles += [dot(colors[names[len(names) // 3]], f"{len(names)} background classes")]
-    figure.legend(handles=handles, loc="outside lower center", ncol=3, handletextpad=0.1, columnspacing=1.0)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncol=_columns(list(colors), signal),
+        handletextpad=0.1,
+        columnspacing=1.0,
+    )

@@ -19,12 +19,13 @@ ROWS = {
     "shapes": {"n_background": 1500, "n_signal": 300, "split": {"train": 0.5, "val": 0.1, "test": 0.4}},
     "fourlepton": {"path": "FOURLEPTON", "copies": 5},
     "jetclass": {"path": "JETCLASS"},
+    "ligo": {"path": "LIGO"},
     "custom": {"path": "TABLE", "label": "kind", "signal": "c"},
 }
 # Classes that the encoder is not trained on, in datasets that say so.
 TEST_ONLY = {"reducible"}
 # Datasets that come split, so that no seed has a part in it.
-SPLIT_ALREADY = {"jetclass"}
+SPLIT_ALREADY = {"jetclass", "ligo"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def table(tmp_path_factory):
 @pytest.fixture(params=ROWS)
 def load(request, table):
     paths = {"TABLE": lambda: table}
-    for name in ("fourlepton", "jetclass"):
+    for name in ("fourlepton", "jetclass", "ligo"):
         paths[name.upper()] = lambda name=name: str(request.getfixturevalue(f"{name}_folder"))
     settings = {key: paths[value]() if key == "path" else value for key, value in ROWS[request.param].items()}
     cfg = OmegaConf.load(CONFIGS / f"{request.param}.yaml").dataset
