@@ -19,9 +19,10 @@ from omegaconf import DictConfig
 from autoscidact.commands.compute import choose_device, use_threads
 from autoscidact.commands.configuration import as_list, plain, random_seed, record_yaml, run_folder, whole_number
 from autoscidact.commands.dataset import load_dataset
+from autoscidact.commands.sight import sight
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
 from autoscidact.data.contract import SPLITS, Dataset
-from autoscidact.embedding.checkpoint import Checkpoint, check_matches, load
+from autoscidact.embedding.checkpoint import Checkpoint, check_matches
 from autoscidact.embedding.embed import rows_to_embed
 from autoscidact.embedding.embed_files import embed_to_file
 from autoscidact.errors import UserError
@@ -38,7 +39,8 @@ def run(cfg: DictConfig) -> Path:
     checkpoint = Path(config["checkpoint"] or training_folder(config) / CHECKPOINT).expanduser()
     if config["checkpoint"] is None and not checkpoint.is_file():
         raise UserError(f"no finished training of this configuration in {checkpoint.parent}; give checkpoint=FILE")
-    trained = load(checkpoint, trusted=[config["encoder"]["_target_"]])
+    seen = sight(config, device)
+    trained = seen.load(checkpoint)
     dataset = load_dataset(cfg)
     check_matches(trained, dataset, config["encoder"]["dim"])
     key = {"checkpoint": trained.metadata.get("key"), "dataset": dataset.fingerprint, "embed": config["embed"]}
@@ -48,7 +50,7 @@ def run(cfg: DictConfig) -> Path:
         print(f"these events are embedded already: {path}")
         return path
     rows = chosen_rows(dataset, config)
-    embed_to_file(trained, dataset, path, rows, device)
+    embed_to_file(trained, seen.of_dataset(dataset), path, rows, device)
     write_text(folder / "config.yaml", record_yaml(cfg))
     write_text(folder / "run.json", record(config, about(dataset, trained, rows)))
     print(f"  {path}\n  next: autoscidact discover dataset={dataset.name} embedding={path}")

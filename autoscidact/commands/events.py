@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 
 from autoscidact.commands.dataset import load_dataset
 from autoscidact.commands.embed import chosen_rows
+from autoscidact.commands.sight import sight
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, RAW, training_folder
-from autoscidact.embedding.checkpoint import check_matches, load
+from autoscidact.embedding.checkpoint import check_matches
 from autoscidact.embedding.embed import embed_dataset, unembedded
 from autoscidact.embedding.table import EmbeddedEvents, read_embedding
 from autoscidact.errors import UserError
@@ -93,10 +94,11 @@ def _unless_changed(cfg: DictConfig, config: Mapping[str, Any], events: Embedded
 
 
 def _from_checkpoint(cfg: DictConfig, config: Mapping[str, Any], path: Path, device: str) -> EmbeddedEvents:
-    checkpoint = load(path, trusted=[config["encoder"]["_target_"]])
+    seen = sight(config, device)
+    checkpoint = seen.load(path)
     dataset = load_dataset(cfg)
     check_matches(checkpoint, dataset, config["encoder"]["dim"])
-    return embed_dataset(checkpoint, dataset, device=device, rows=chosen_rows(dataset, config))
+    return embed_dataset(checkpoint, seen.of_dataset(dataset), device=device, rows=chosen_rows(dataset, config))
 
 
 def ideal_events(cfg: DictConfig, config: Mapping[str, Any], device: str) -> EmbeddedEvents:

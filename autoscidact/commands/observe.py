@@ -11,6 +11,7 @@ Examples:
     autoscidact observe embedding=mc.csv dataset.label=kind dataset.signal=none observed=data.csv
     autoscidact observe dataset=fourlepton observed=FILE 'control={m4l: [[110,118],[130,180]]}'
     autoscidact observe dataset=fourlepton observed=FILE 'systematics={rate: {scale: 0.2}}'
+    autoscidact observe dataset=cifar10 dataset.signal=none observed=FOLDER subsamples=500 toys.n_data=1500
 """
 
 import warnings
@@ -32,6 +33,7 @@ from autoscidact.commands.observed_sample import Sample, read_sample
 from autoscidact.commands.observed_sizes import observed_sizes
 from autoscidact.commands.pseudo_experiments import checked_toys
 from autoscidact.commands.regions import in_region, in_words, region
+from autoscidact.commands.subsamples import run_subsamples
 from autoscidact.commands.systematics import sample_files, warn_of_idle_rates
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
@@ -60,6 +62,8 @@ def run(cfg: DictConfig) -> Path:
         raise UserError("systematics enter null toys, and permutations are none: give calibration=[toys,permutation]")
     events = embedded_events(cfg, config, device, needs_signal=False)
     sample = read_sample(cfg, config, events, config["observed"], "observed")
+    if config["subsamples"] is not None:
+        return run_subsamples(cfg, config, toys, events, sample, resources)
     others = {
         key: read_sample(cfg, config, events, file, f"systematics.{key.replace(' ', '.')}_file")
         for key, file in sample_files(systematics).items()

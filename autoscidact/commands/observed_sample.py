@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from autoscidact.commands.dataset import TRAINING_KEYS, load_dataset
+from autoscidact.commands.sight import sight
 from autoscidact.commands.trained import CHECKPOINT, RAW, training_folder
 from autoscidact.data.contract import SPLITS, Dataset, Events
 from autoscidact.data.observed import check_new_ids, check_observed, observed_array, observed_table
-from autoscidact.embedding.checkpoint import load
 from autoscidact.embedding.embed import embed
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
@@ -56,9 +56,9 @@ def read_sample(cfg: DictConfig, config: Mapping[str, Any], embedded: EmbeddedEv
     file = Path(str(path)).expanduser()
     if not file.exists():
         raise UserError(f"{file}: no such file; give an existing one with {key}=FILE")
-    if file.is_dir():
-        raise UserError(f"{file}: is a folder; give a file with {key}=FILE")
     own = config["embedding"] not in (None, RAW)
+    if file.is_dir() and (own or not getattr(_module(config), "OBSERVES_FOLDERS", False)):
+        raise UserError(f"{file}: is a folder; give a file with {key}=FILE")
     with warnings.catch_warnings():
         if key != "observed":
             warnings.filterwarnings("ignore", ".* events are simulated")
@@ -107,7 +107,8 @@ def embed_sample(config: Mapping[str, Any], sample: Sample, device: str) -> NDAr
     if sample.embedded_already:
         return sample.events.features[:].reshape(len(sample.events), -1)
     path = Path(config["checkpoint"]) if config["checkpoint"] else training_folder(config) / CHECKPOINT
-    return embed(load(path, trusted=[config["encoder"]["_target_"]]), sample.events.features, device=device)
+    seen = sight(config, device)
+    return embed(seen.load(path), seen.of_events(sample.events).features, device=device)
 
 
 def _module(config: Mapping[str, Any]) -> ModuleType:

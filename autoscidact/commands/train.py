@@ -23,15 +23,15 @@ from autoscidact.commands.compute import choose_device, use_threads
 from autoscidact.commands.configuration import plain, random_seed, record_yaml, switch
 from autoscidact.commands.dataset import load_dataset
 from autoscidact.commands.embed import about, chosen_rows
+from autoscidact.commands.sight import sight
 from autoscidact.commands.trained import CHECKPOINT, EMBEDDING, training_folder
 from autoscidact.data.contract import SPLITS, Dataset
 from autoscidact.data.label_noise import mislabel
-from autoscidact.embedding.checkpoint import check_matches, load
+from autoscidact.embedding.checkpoint import check_matches
 from autoscidact.embedding.embed_files import embed_to_file
 from autoscidact.embedding.probe import linear_probe, probe_sentence
 from autoscidact.embedding.settings import LoggerSettings, LossSettings, TrainerSettings
 from autoscidact.embedding.table import read_embedding
-from autoscidact.encoders.contract import EncoderSpec
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder, write_text
 from autoscidact.provenance import record
@@ -45,6 +45,7 @@ def run(cfg: DictConfig) -> Path:
     use_threads(config["threads"])
     folder = make_folder(training_folder(config))
     dataset = load_dataset(cfg)
+    seen = sight(config, device)
     ideal = switch("dataset.ideal_supervised", config["dataset"]["ideal_supervised"])
     checkpoint = folder / CHECKPOINT
     several = config["trainer"]["devices"] not in (1, "1", "auto") or config["trainer"]["num_nodes"] != 1
@@ -68,11 +69,12 @@ def run(cfg: DictConfig) -> Path:
             say("simclr needs no labels, but loss.lambda_ce > 0 uses them; loss.lambda_ce=0 is label-free")
         from autoscidact.embedding.training import train
 
+        (train_split, val_split), views = seen.for_training((train_split, val_split), instantiate(cfg.loss.views))
         result = train(
             train_split,
             val_split,
-            encoder=EncoderSpec.from_config(config["encoder"]),
-            loss=LossSettings(**{**config["loss"], "views": instantiate(cfg.loss.views)}),
+            encoder=seen.spec,
+            loss=LossSettings(**{**config["loss"], "views": views}),
             trainer=TrainerSettings(**config["trainer"]),
             folder=folder,
             seed=config["seed"],
@@ -88,11 +90,11 @@ def run(cfg: DictConfig) -> Path:
         print(f"this training is finished already: {checkpoint}")
     if not is_first_process():
         return folder
-    trained = load(checkpoint, trusted=[config["encoder"]["_target_"]])
+    trained = seen.load(checkpoint)
     check_matches(trained, dataset, config["encoder"]["dim"])
     if not (folder / EMBEDDING).is_file():
         rows = chosen_rows(dataset, config)
-        embed_to_file(trained, dataset, folder / EMBEDDING, rows, device)
+        embed_to_file(trained, seen.of_dataset(dataset), folder / EMBEDDING, rows, device)
         found = linear_probe(read_embedding(folder / EMBEDDING), config["seed"])
         probe = {} if found is None else {"linear_probe": {"accuracy": found[0], "chance": found[1]}}
         if found is not None:

@@ -16,7 +16,9 @@ from autoscidact.errors import UserError
 OBSERVED = "observed"
 """Class name of observed events."""
 
-_CHUNK = 65536
+_CHUNK_BYTES = 1 << 28
+"""Of the dataset's events that are read at a time."""
+
 _ENOUGH = 5000
 
 UNITS_FACTOR = 100.0
@@ -145,7 +147,8 @@ def check_new_ids(observed: Events, dataset: Dataset, source: str) -> None:
 def _check_units(flat: NDArray[np.float32], dataset: Dataset, names: tuple[str, ...], source: str) -> None:
     features = dataset.subset("train", "background").features
     # The spread of so many is known well enough where they are on disk.
-    background = features[:: max(1, len(features) // _ENOUGH)] if isinstance(features, ShardedArray) else features
+    enough = min(_ENOUGH, _rows_at_a_time(flat.shape[1]))
+    background = features[:: -(-len(features) // enough)] if isinstance(features, ShardedArray) else features
     if len(flat) < 10 or len(background) < 10:
         return
     here, there = _spread(flat), _spread(background.reshape(len(background), -1))
@@ -179,8 +182,9 @@ def _spread(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _check_unseen(flat: NDArray[np.float32], dataset: Dataset, source: str) -> None:
     here, known = _keys(flat), dataset.events.features
-    starts = range(0, len(known), _CHUNK)
-    there = np.concatenate([_keys(known[start : start + _CHUNK].reshape(-1, flat.shape[1])) for start in starts])
+    rows = _rows_at_a_time(flat.shape[1])
+    starts = range(0, len(known), rows)
+    there = np.concatenate([_keys(known[start : start + rows].reshape(-1, flat.shape[1])) for start in starts])
     seen = np.isin(here, there)
     # Rows of few values coincide by chance, as letters drawn on a grid do: not a leak, and not to be refused.
     by_chance = 1 - len(np.unique(there)) / len(there)
@@ -199,6 +203,10 @@ def _check_unseen(flat: NDArray[np.float32], dataset: Dataset, source: str) -> N
             UserWarning,
             stacklevel=3,
         )
+
+
+def _rows_at_a_time(columns: int) -> int:
+    return max(1, _CHUNK_BYTES // (columns * np.dtype(np.float32).itemsize))
 
 
 def _keys(values: NDArray[np.float32]) -> NDArray[np.uint64]:

@@ -13,6 +13,9 @@ from autoscidact.embedding.checkpoint import Checkpoint
 from autoscidact.embedding.table import EmbeddedEvents
 from autoscidact.errors import UserError
 
+# What a batch may take: images of 224 pixels come in hundreds, tables in thousands.
+_BATCH_BYTES = 1 << 28
+
 # Keeps the choice of training events apart from every other use of the same seed.
 _STREAM = 0xE3BED
 
@@ -32,6 +35,7 @@ def embed(
         raise UserError(
             f"events have shape {features.shape[1:]}, but {checkpoint.path} was trained on {checkpoint.input_shape}"
         )
+    batch_size = max(1, min(batch_size, _BATCH_BYTES // (4 * int(np.prod(checkpoint.input_shape)))))
     points = np.empty((len(features), checkpoint.dim), dtype=np.float32)
     encoder = checkpoint.encoder.to(device).eval()
     try:

@@ -66,6 +66,8 @@ class EncoderSpec:
             UserError: the class cannot be imported, is not trusted, or refuses its arguments.
         """
         constructor = _find(self.target, trusted)
+        # A recipe out of a file comes with its weights: nothing pre-trained is read or fetched for it.
+        constructor = constructor if trusted is None else getattr(constructor, "restored", constructor)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:

@@ -10,6 +10,7 @@ from autoscidact.files import array_hash
 from autoscidact.statistics.contract import AsymptoticLaw
 from autoscidact.statistics.moments import Moments, moments
 from autoscidact.statistics.resources import Resources
+from autoscidact.statistics.small_classes import join_small_classes
 from autoscidact.statistics.tally import Tally
 from autoscidact.toys.pools import Pools
 from autoscidact.toys.sampler import ToyBatch
@@ -24,9 +25,9 @@ FLUCTUATION = 5.0
 class Mahalanobis:
     """Sum over x in D of d(x) = min over classes i of (x - mu_i)^T Sigma_i^-1 (x - mu_i), mu_i and Sigma_i from R.
 
-    Sec. 5 of AutoSciDACT, "Mahalanobis baseline". Every class has its own full covariance. The label
-    of an event matters only where the event is in R. An axis or direction that is constant over the
-    whole reference pool is left out: no distance can be measured along it.
+    Sec. 5 of AutoSciDACT, "Mahalanobis baseline". Every class has its own full covariance; one with too few events in R
+    is counted to the nearest. The label of an event matters only where the event is in R. An axis or direction that is
+    constant over the whole reference pool is left out: no distance can be measured along it.
 
     Variants: "sum" is the paper's. Every event adds to it, ordinary ones as well, so where signal is added
     to a |D| that does not fluctuate it counts events, which no experiment knows beforehand: the more so the more
@@ -54,27 +55,28 @@ class Mahalanobis:
         """Finds the classes and, where R is fixed, the distances of all events.
 
         Raises:
-            UserError: no labels; a class too small for a covariance in every R; a class whose covariance is singular.
+            UserError: no labels; every class too small for a covariance in every R; a singular covariance.
         """
         if pools.labels is None:
             raise UserError(
                 "mahalanobis needs the class of each background event, and these have none; "
                 "name the column of classes by dataset.label, or leave mahalanobis out of statistic"
             )
-        self._names, codes = np.unique(pools.labels[pools.reference], return_inverse=True)
+        self._points = _varying_directions(pools.points, pools.reference)
+        names, codes = np.unique(pools.labels[pools.reference], return_inverse=True)
+        # A fixed R was drawn by weight already.
+        drawn = pools.weights[pools.reference] if pools.resampled else np.ones(len(codes))
+        sizes, least = _sizes(codes, drawn, n_ref, self._points.shape[1], pools.resampled)
+        self._names, codes = join_small_classes(names, codes, self._points[pools.reference], sizes, least)
         self._classes = np.zeros(len(pools.points), dtype=np.int64)
         self._classes[pools.reference] = codes
-        self._points = _varying_directions(pools.points, pools.reference)
         # Centred by class: sums of products would lose the digits of a compact class far from the origin.
         self._means = self._moments([pools.reference], self._points).means
         in_reference = np.zeros((len(pools.points), 1))
         in_reference[pools.reference] = 1.0
         self._centred = self._points - in_reference * self._means[self._classes]
         of_pool = self._moments([pools.reference], self._centred)
-        # A fixed R was drawn by weight already.
-        drawn = pools.weights[pools.reference] if pools.resampled else np.ones(len(codes))
-        weights = np.bincount(codes, drawn).astype(np.float64)
-        _check_sizes(self._names, self._points.shape[1], of_pool.sizes, weights, n_ref, pools.resampled)
+        _check_sizes(self._names, *_sizes(codes, drawn, n_ref, self._points.shape[1], pools.resampled), pools.resampled)
         whitening, regular = _whitening(of_pool.covariances)
         if not regular.all():
             raise UserError(
@@ -156,21 +158,20 @@ def _varying_directions(points: NDArray[np.float64], reference: NDArray[np.int64
     return points if varies.all() else points @ vectors[:, varies]
 
 
-def _check_sizes(
-    names: NDArray[np.str_],
-    d: int,
-    sizes: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    n_ref: int,
-    resampled: bool,
-) -> None:
-    needed, what = d + 1, ""
-    if resampled:
-        sizes, what = n_ref * weights / weights.sum(), " on average"
-        needed = math.ceil((FLUCTUATION + math.sqrt(FLUCTUATION**2 + 4 * needed)) ** 2 / 4)
+def _sizes(
+    codes: NDArray[np.int64], drawn: NDArray[np.float64], n_ref: int, d: int, resampled: bool
+) -> tuple[NDArray[np.float64], float]:
+    """(classes,) events in R, on average where it is drawn anew, and how many a covariance needs in every R."""
+    sizes, needed = np.bincount(codes, drawn).astype(np.float64), d + 1
+    if not resampled:
+        return sizes, needed
+    return n_ref * sizes / sizes.sum(), math.ceil((FLUCTUATION + math.sqrt(FLUCTUATION**2 + 4 * needed)) ** 2 / 4)
+
+
+def _check_sizes(names: NDArray[np.str_], sizes: NDArray[np.float64], needed: float, resampled: bool) -> None:
     if (sizes < needed).any():
         smallest = int(np.argmin(sizes))
         raise UserError(
-            f"mahalanobis: class {names[smallest]} has {sizes[smallest]:.0f} events in R{what}, and its covariance in "
-            f"{d} dimensions needs at least {needed}; raise toys.n_ref, or leave mahalanobis out of statistic"
+            f"mahalanobis: class {names[smallest]} has {sizes[smallest]:.0f} events in R{' on average' * resampled}, "
+            f"and its covariance needs at least {needed}; raise toys.n_ref, or leave mahalanobis out of statistic"
         )

@@ -23,6 +23,13 @@ ENCODERS = [
     ("particlenet", JET),
     ("resnet1d", (2, 200)),
     ("resnet1d_small", (2, 200)),
+    ("efficientnet_lite0", (3, 40, 40)),
+    # Features of a frozen backbone, which is needed for images only; and with those of augmented variants.
+    ("efficientnet_lite0", (1280, 3)),
+    ("resnet50", (2048,)),
+    ("efficientnet_b0", (1280,)),
+    ("timm", (512,)),
+    ("bioclip", (512,)),
 ]
 
 

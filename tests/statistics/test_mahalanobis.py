@@ -122,16 +122,29 @@ def test_no_labels() -> None:
         evaluate(replace(pools, labels=None), draw(pools))
 
 
-def test_class_too_small_for_a_covariance() -> None:
+@pytest.mark.filterwarnings("ignore:mahalanobis. classes too small")
+def test_class_too_small_for_a_covariance_counts_to_the_nearest() -> None:
     pools = make_pools()
-    labels = pools.labels.copy()
-    labels[pools.reference[:3]] = "rare"
-    with pytest.raises(UserError, match=r"class rare has 3 events in R, .* in 3 dimensions needs at least 4"):
+    rare = pools.reference[:3]
+    means = {name: pools.points[pools.reference[pools.labels[pools.reference] == name]].mean(axis=0) for name in "abc"}
+    nearest = min("abc", key=lambda name: np.sum((means[name] - pools.points[rare].mean(axis=0)) ** 2))
+    labels, joined = pools.labels.copy(), pools.labels.copy()
+    labels[rare], joined[rare] = "rare", nearest
+    toys = draw(pools)
+    with pytest.warns(UserWarning, match=rf"needs 4 events, .* nearest: rare \(3 in R\) to {nearest}"):
+        found = evaluate(replace(pools, labels=labels), toys)
+    np.testing.assert_array_equal(found, evaluate(replace(pools, labels=joined), toys))
+
+
+def test_no_class_is_large_enough() -> None:
+    pools = make_pools()
+    labels = np.array([f"{name}{k // 3}" for k, name in enumerate(pools.labels)])
+    with pytest.raises(UserError, match=r"class \w+ has \d events in R, .* needs at least 4"):
         evaluate(replace(pools, labels=labels), draw(pools))
 
 
 def test_class_that_some_re_sampled_reference_would_lack() -> None:
-    with pytest.raises(UserError, match=r"class c has \d+ events in R on average, .* needs at least 33"):
+    with pytest.warns(UserWarning, match=r"needs 33 events, .* nearest: c \(\d+ in R\) to [ab]"):
         evaluate(make_pools(True, (0.5, 0.45, 0.05)), draw(make_pools(True)))
 
 
