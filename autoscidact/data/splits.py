@@ -48,6 +48,11 @@ def check_seed(seed: int) -> int:
 
 
 def _normalised(fractions: Mapping[Split, float]) -> list[float]:
+    if not isinstance(fractions, Mapping):
+        raise UserError(
+            f"dataset.split={fractions}: give shares, in quotes so that the shell leaves the braces: "
+            "'dataset.split={train: 0.5, val: 0.1, test: 0.4}'"
+        )
     for name, share in fractions.items():
         if name not in SPLITS:
             raise UserError(f"dataset.split.{name}: there is no such split; the splits are {', '.join(SPLITS)}")

@@ -79,10 +79,11 @@ def draw_shift(
         axes.set_yticks([])
         axes.set_xlim(bins[0], bins[-1])
         axes.locator_params(axis="x", nbins=4)
+        if k >= len(variants) - columns:
+            axes.set_xlabel("$t$", fontsize=10)
     for axes in list(grid.flat)[len(variants) :]:
         axes.axis("off")
     figure.suptitle(statistic_style(statistic, [statistic]).label, fontsize=11)
-    figure.supxlabel("$t$", fontsize=10)
     handles, names = grid.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncol=2)
     save(figure, path)

@@ -70,3 +70,8 @@ def test_bad_fractions(fractions, says):
 def test_bad_seed(seed):
     with pytest.raises(UserError, match=r"dataset\.seed"):
         stratified_split(np.zeros(10, dtype=int), PAPER, seed)
+
+
+def test_braces_that_a_shell_has_taken():
+    with pytest.raises(UserError, match=r"dataset.split=train:0.5: give shares, in quotes"):
+        stratified_split(np.zeros(9, dtype=int), "train:0.5", 0)
