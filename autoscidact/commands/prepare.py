@@ -36,7 +36,8 @@ def run(cfg: DictConfig) -> Path:
     config = plain(cfg)
     settings: dict[str, Any] = dict(config["dataset"])
     name = str(settings["name"])
-    prepare = preparation(str(settings.pop("_target_")), name)
+    target = str(settings.pop("_target_"))
+    prepare = preparation(target, name)
     given = _given(config)
     known = inspect.signature(prepare).parameters
     unknown = [key for key in OPTIONS if key in given and _argument(key) not in known]
@@ -47,9 +48,10 @@ def run(cfg: DictConfig) -> Path:
     # The seed of `dataset` belongs to the split; events come from the run's.
     prepare(**{**settings, **arguments, "seed": random_seed(config), "workers": workers})
     folder = Path(str(settings["path"])).expanduser()
-    if name == "ligo" and given.get("source", "files") == "files":
+    # Of datasets of strain alone; simulated noise has no known events.
+    strain_folder = getattr(importlib.import_module(target.rpartition(".")[0]), "strain_folder", None)
+    if strain_folder is not None and given.get("source", "files") == "files":
         from autoscidact.commands.strain_events import draw_known_events
-        from autoscidact.data.ligo.real_background import strain_folder
 
         for picture in draw_known_events(strain_folder(folder, given.get("mirror")), folder / "events"):
             print(f"a known gravitational wave, left out of the background: {picture}")
