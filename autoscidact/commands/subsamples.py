@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from autoscidact.commands.configuration import record_yaml, run_folder, whole_number
 from autoscidact.commands.dataset import dataset_name
-from autoscidact.commands.evaluation import prepared, run_fractions
+from autoscidact.commands.evaluation import IDEAL, prepared, run_fractions
 from autoscidact.commands.observed_sample import Sample, embed_sample
 from autoscidact.commands.pseudo_experiments import numeric, pools_of
 from autoscidact.embedding.table import EmbeddedEvents
@@ -25,7 +25,7 @@ from autoscidact.statistics.resources import Resources
 from autoscidact.toys.pools import Pools
 
 NAN = float("nan")
-_UNSUITED = ("systematics", "control", "candidates")
+_UNSUITED = ("select", "systematics", "control", "candidates")
 
 
 def run_subsamples(
@@ -101,6 +101,9 @@ def _check(config: Mapping[str, Any], toys: Mapping[str, Any], n_observed: int) 
     unsuited = [name for name in _UNSUITED if config[name]]
     if unsuited:
         raise UserError(f"subsamples tests whole data sets, without {', '.join(unsuited)}; leave one of them out")
+    ideal = [name for name in config["statistic"] if name in IDEAL]
+    if ideal:
+        raise UserError(f"subsamples: {', '.join(ideal)} knows the signal, and here there is none; leave it out")
     if config["calibration"] not in ("toys", ["toys"]):
         raise UserError("subsamples are compared with toys: leave out calibration")
     if toys["resample_reference"]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from autoscidact.errors import UserError
 from autoscidact.files import atomic_path
 
-_BLOCK = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 
 
@@ -72,7 +71,7 @@ def is_there(target: str | Path, sha256: str) -> bool:
     target = Path(target)
     if not target.exists():
         return False
-    found = _sha256(target)
+    found = sha256_of(target)
     if found != sha256:
         raise UserError(
             f"{target}: this is not the published file (sha256 {found}, expected {sha256}); move it away, then run "
@@ -82,7 +81,7 @@ def is_there(target: str | Path, sha256: str) -> bool:
 
 
 def _check(path: Path, sha256: str, name: str, source: str) -> None:
-    found = _sha256(path)
+    found = sha256_of(path)
     if found != sha256:
         raise UserError(
             f"{name} from {source} is not the published file: sha256 {found}, expected {sha256}; it was changed or "
@@ -90,9 +89,7 @@ def _check(path: Path, sha256: str, name: str, source: str) -> None:
         )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

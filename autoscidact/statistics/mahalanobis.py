@@ -67,6 +67,7 @@ class Mahalanobis:
         # A fixed R was drawn by weight already.
         drawn = pools.weights[pools.reference] if pools.resampled else np.ones(len(codes))
         sizes, least = _sizes(codes, drawn, n_ref, self._points.shape[1], pools.resampled)
+        _check_sizes(names, sizes, least, pools.resampled)
         self._names, codes = join_small_classes(names, codes, self._points[pools.reference], sizes, least)
         self._classes = np.zeros(len(pools.points), dtype=np.int64)
         self._classes[pools.reference] = codes
@@ -76,7 +77,6 @@ class Mahalanobis:
         in_reference[pools.reference] = 1.0
         self._centred = self._points - in_reference * self._means[self._classes]
         of_pool = self._moments([pools.reference], self._centred)
-        _check_sizes(self._names, *_sizes(codes, drawn, n_ref, self._points.shape[1], pools.resampled), pools.resampled)
         whitening, regular = _whitening(of_pool.covariances)
         if not regular.all():
             raise UserError(
@@ -169,7 +169,7 @@ def _sizes(
 
 
 def _check_sizes(names: NDArray[np.str_], sizes: NDArray[np.float64], needed: float, resampled: bool) -> None:
-    if (sizes < needed).any():
+    if (sizes < needed).all():
         smallest = int(np.argmin(sizes))
         raise UserError(
             f"mahalanobis: class {names[smallest]} has {sizes[smallest]:.0f} events in R{' on average' * resampled}, "

@@ -22,10 +22,10 @@ def join_small_classes(
         least: what it needs.
 
     Returns:
-        Names and codes of the classes that are large enough; as they were if all are, or none is.
+        Names and codes of the classes that are large enough, of which there must be one; as they were if all are.
     """
     small = sizes < least
-    if not small.any() or small.all():
+    if not small.any():
         return names, codes
     means = np.stack([points[codes == k].mean(axis=0) for k in range(len(names))])
     large = np.flatnonzero(~small)

@@ -31,7 +31,8 @@ def noise_of_seconds(seconds: int, first: float = 1126259446.0) -> NoiseWindows:
 @given(seconds=st.integers(30, 90), seed=st.integers(0, 1000))
 def test_no_window_twice_and_no_second_in_two_splits(seconds, seed):
     noise = noise_of_seconds(seconds)
-    sizes = split_sizes(seconds * WINDOWS_A_SECOND // len(CLASSES) * 9 // 10, SPLIT)
+    # Of 35 seconds 3 go to validation, not 3.5: not all windows can be asked for.
+    sizes = split_sizes(seconds * WINDOWS_A_SECOND // len(CLASSES) * 8 // 10, SPLIT)
     noise_of = share_noise(noise, sizes, CLASSES, SPLIT, seed)
     windows, seconds_of = [], {split: set() for split in SPLITS}
     for chunk in plan_chunks(sizes, CLASSES, "recipe"):

@@ -42,6 +42,8 @@ def test_parts_of_the_background_and_of_something_else(search, collisions, succe
         (("toys.resample_reference=true",), "subsamples are compared with one R"),
         (("calibration=[toys,permutation]",), "leave out calibration"),
         (("systematics={rate: {scale: 0.2}}",), "without systematics"),
+        (("select={mass: [50,150]}",), "without select"),
+        (("statistic=[nplm,ideal_nplm]",), "ideal_nplm knows the signal"),
         (("subsamples=1",), "subsamples=1 must be a whole number of at least 2"),
     ],
 )

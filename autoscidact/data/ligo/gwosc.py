@@ -1,12 +1,11 @@
 """Strain from the Gravitational Wave Open Science Center: files of both detectors in a range of GPS time."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscidact.data.downloads import Unreachable
+from autoscidact.data.downloads import Unreachable, sha256_of
 from autoscidact.data.ligo.layout import DETECTORS
 from autoscidact.data.ligo.resumed_download import download
 from autoscidact.data.ligo.strain_files import read_header
@@ -28,7 +27,6 @@ RUNS = {
 10.7935/nfnt-hm34, 10.7935/pr1e-j706)."""
 
 _NAME = re.compile(r"[HL]-(?P<detector>H1|L1)_\w+-(?P<start>\d+)-(?P<seconds>\d+)\.hdf5")
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def _list(host: str, dataset: str, detector: str, start: int, end: int) -> list[
 def _have(file: _Listed, folder: Path, label: str) -> Path:
     path, record = folder / file.name, _read_record(folder)
     if path.exists():
-        digest = _sha256(path)
+        digest = sha256_of(path)
         if record.get(file.name, digest) != digest:
             raise UserError(f"{path}: its content has changed since it was downloaded; move it away, then run again")
         _check(path, file)
@@ -125,7 +123,7 @@ def _have(file: _Listed, folder: Path, label: str) -> Path:
         except UserError:
             part.unlink()
             raise
-        digest = _sha256(part)
+        digest = sha256_of(part)
         part.replace(path)
     write_text(folder / RECORD, json.dumps(dict(sorted((record | {file.name: digest}).items())), indent=1) + "\n")
     return path
@@ -151,11 +149,3 @@ def _read_record(folder: Path) -> dict[str, str]:
     if not isinstance(record, dict):
         raise UserError(f"{path}: damaged; delete it, then run again")
     return {str(name): str(digest) for name, digest in record.items()}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

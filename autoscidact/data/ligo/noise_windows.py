@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.fft
 
-from autoscidact.data.ligo.layout import DETECTORS, RATE, WINDOW, WINDOWS_A_SECOND, NoiseWindows
+from autoscidact.data.ligo.cutting import cut_windows, window_starts
+from autoscidact.data.ligo.layout import DETECTORS, RATE, WINDOWS_A_SECOND, NoiseWindows
 from autoscidact.data.ligo.psd import simulated_asd
 from autoscidact.data.ligo.whitening import band_pass
 
@@ -26,8 +27,6 @@ def simulated_noise(n: int, seed: int | np.random.SeedSequence) -> NoiseWindows:
         factor = band_pass(np.arange(length // 2 + 1) * RATE / length)
         white = scipy.fft.rfft(random.standard_normal((len(DETECTORS), length), dtype=np.float32))
         series = scipy.fft.irfft(white * (factor / np.sqrt(np.mean(factor[1:] ** 2))).astype(np.float32), length)
-        whole = series.reshape(len(DETECTORS), -1, RATE)[..., : WINDOWS_A_SECOND * WINDOW]
-        parts.append(whole.reshape(len(DETECTORS), -1, WINDOW).transpose(1, 0, 2))
-    windows = np.ascontiguousarray(np.concatenate(parts)[:n], dtype=np.float32)
-    second, place = np.divmod(np.arange(n), WINDOWS_A_SECOND)
-    return NoiseWindows(windows, simulated_asd()[None], np.zeros(n, dtype=np.int64), second + place * WINDOW / RATE)
+        parts.append(cut_windows(series))
+    windows = np.concatenate(parts)[:n]
+    return NoiseWindows(windows, simulated_asd()[None], np.zeros(n, dtype=np.int64), window_starts(n))

@@ -17,6 +17,7 @@ from autoscidact.data.ligo.glitch_files import read_glitches
 from autoscidact.data.ligo.layout import CLASSES
 from autoscidact.data.ligo.noise_shares import share_noise
 from autoscidact.data.ligo.plan import plan_chunks, split_sizes
+from autoscidact.data.ligo.priors import checked_snr
 from autoscidact.data.ligo.real_background import real_background
 from autoscidact.data.ligo.shard_index import FORMAT, SHARDS_FOLDER, write_index
 from autoscidact.data.splits import stratified_split
@@ -24,7 +25,7 @@ from autoscidact.errors import UserError
 from autoscidact.files import array_hash, content_hash, make_folder
 
 N_PER_CLASS = 10_000
-"""Segments of each class: some three minutes of two cores."""
+"""Segments of each class: about a minute of two cores."""
 
 _SOURCES = ("files", "simulated", "arrays")
 
@@ -81,7 +82,7 @@ def prepare(
     else:
         wanted = N_PER_CLASS if n_per_class is None else whole_setting("n_per_class", n_per_class, 1)
         skies = whole_setting("skies_a_waveform", skies_a_waveform, 1)
-        signals = Signals(_snr(snr), skies, _glitches(glitches, split, seed), seed)
+        signals = Signals(checked_snr(snr), skies, _glitches(glitches, split, seed), seed)
         sizes = split_sizes(wanted, split)
         noise = real_background(folder, mirror, gps) if source == "files" else None
         recipe = _recipe(signals, split, source, None if noise is None else array_hash(noise.gps, noise.windows))
@@ -111,16 +112,6 @@ def _source(source: str | None, mirror: str | None, gps: Sequence[float] | None)
     if source == "arrays" and mirror is None:
         raise UserError("source=arrays: give the folder of the arrays with mirror=FOLDER")
     return source
-
-
-def _snr(snr: Sequence[float]) -> tuple[float, float]:
-    try:
-        low, high = (float(value) for value in snr)
-    except (TypeError, ValueError):
-        low = high = float("nan")
-    if not 0 < low <= high < float("inf"):
-        raise UserError(f"dataset.snr={snr}: give the least and the largest, as in [8,40]")
-    return low, high
 
 
 def _glitches(

@@ -5,7 +5,7 @@ AutoSciDACT's App. A.2 names the classes and the sine-Gaussians' frequencies onl
 are scaled to a signal-to-noise ratio.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,8 +76,18 @@ def draw_snr(n: int, snr_range: tuple[float, float], random: np.random.Generator
     """(n,) signal-to-noise ratios of uniform logarithm: neither what is just seen nor what is plain makes up most.
 
     Raises:
-        UserError: not 0 < least <= largest.
+        UserError: see `checked_snr`.
     """
-    if not 0 < snr_range[0] <= snr_range[1] < np.inf:
-        raise UserError(f"dataset.snr={list(snr_range)}: give the least and the largest, as in [8,40]")
-    return Range(*snr_range, logarithmic=True).draw(n, random)
+    return Range(*checked_snr(snr_range), logarithmic=True).draw(n, random)
+
+
+def checked_snr(snr_range: Sequence[float]) -> tuple[float, float]:
+    """The least and the largest ratio. Raises UserError unless these are two numbers, 0 < least <= largest."""
+    try:
+        low, high = (float(value) for value in snr_range)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not 0 < low <= high < np.inf:
+        shown = list(snr_range) if isinstance(snr_range, tuple) else snr_range
+        raise UserError(f"dataset.snr={shown}: give the least and the largest, as in [8,40]")
+    return low, high

@@ -5,8 +5,8 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscidact.data.ligo.lal_packages import load_lal
 from autoscidact.data.ligo.layout import BAND, DETECTORS, FREQUENCIES
-from autoscidact.errors import UserError
 
 
 @functools.cache
@@ -16,12 +16,7 @@ def simulated_asd() -> NDArray[np.float64]:
     Raises:
         UserError: lalsuite is not installed.
     """
-    try:
-        import lalsimulation
-    except ImportError as error:
-        raise UserError("dataset=ligo needs lalsuite: pip install 'autoscidact[gw]'") from error
-    import lal
-
+    lal, lalsimulation = load_lal()
     n = len(FREQUENCIES)
     series = lal.CreateREAL8FrequencySeries("", 0, 0.0, FREQUENCIES[1], lal.DimensionlessUnit, n)
     lalsimulation.SimNoisePSDaLIGOO3LowT1800545(series, BAND[0] / 2)

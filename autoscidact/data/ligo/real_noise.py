@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscidact.data.ligo.layout import DETECTORS, RATE, WINDOW, WINDOWS_A_SECOND, NoiseWindows
+from autoscidact.data.ligo.cutting import cut_windows, window_starts
+from autoscidact.data.ligo.layout import DETECTORS, RATE, NoiseWindows
 from autoscidact.data.ligo.science_time import EVENT_MARGIN, QUALITY, runs, science_seconds
 from autoscidact.data.ligo.spectrum_estimate import LEAST_SEGMENTS, estimated_asd, periodograms
 from autoscidact.data.ligo.spectrum_segments import nearest_segments, segment_seconds, segment_starts
@@ -112,10 +113,8 @@ def _blocks(
 
 
 def _cut(whitened: NDArray[np.float64], asd: NDArray[np.float64], start: int) -> _Block:
-    whole = whitened.reshape(len(DETECTORS), -1, RATE)[..., : WINDOWS_A_SECOND * WINDOW]
-    windows = whole.reshape(len(DETECTORS), -1, WINDOW).transpose(1, 0, 2).astype(np.float32, order="C")
-    second, place = np.divmod(np.arange(len(windows)), WINDOWS_A_SECOND)
-    return _Block(windows, asd, start + second + place * WINDOW / RATE)
+    windows = cut_windows(whitened)
+    return _Block(windows, asd, start + window_starts(len(windows)))
 
 
 def _eroded(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
