@@ -73,3 +73,17 @@ def array_hash(*arrays: "NDArray[Any]") -> str:
     for array in arrays:
         digest.update(str(array.shape).encode() + array.tobytes())
     return digest.hexdigest()[:16]
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_array(path: str | Path, array: "NDArray[Any]") -> None:
+    """Writes an .npy file atomically; never pickled. Raises UserError where it cannot."""
+    import numpy as np  # not needed by what only asks for --help
+
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)

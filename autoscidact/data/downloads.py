@@ -1,12 +1,11 @@
 """Open files from the network or a local copy: checked by their hash, kept where they are right, never half written."""
 
-import hashlib
 import shutil
 import sys
 from pathlib import Path
 
 from autoscidact.errors import UserError
-from autoscidact.files import atomic_path
+from autoscidact.files import atomic_path, sha256_of
 
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 
@@ -87,9 +86,3 @@ def _check(path: Path, sha256: str, name: str, source: str) -> None:
             f"{name} from {source} is not the published file: sha256 {found}, expected {sha256}; it was changed or "
             "cut short, and nothing was written"
         )
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from autoscidact.embedding.allocator import keep_freed_memory, release_freed_mem
 from autoscidact.embedding.image_blocks import ImageBlock, image_blocks
 from autoscidact.encoders.pretrained.contract import Backbone
 from autoscidact.errors import UserError
-from autoscidact.files import atomic_path, content_hash, make_folder, write_text
+from autoscidact.files import content_hash, make_folder, write_array, write_text
 from autoscidact.progress import Progress, progress
 
 BATCH = 16
@@ -163,8 +163,7 @@ def _write(
         bad = int((~np.isfinite(values.reshape(len(values), -1))).any(axis=1).sum())
         if bad:
             raise UserError(f"{bad} of {len(values)} images have no finite features; check encoder.weights")
-        with atomic_path(file) as temporary, temporary.open("wb") as out:
-            np.save(out, values, allow_pickle=False)
+        write_array(file, values)
     bar.advance(len(block))
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.data.contract import Features
-from autoscidact.data.jetclass.known_files import KnownFiles
+from autoscidact.data.known_files import KnownFiles
 from autoscidact.data.sharded_array import ShardedArray
 from autoscidact.errors import UserError
-from autoscidact.files import make_folder
+from autoscidact.files import make_folder, sha256_of
 from autoscidact.progress import progress
 
 BLOCK = 256
@@ -106,8 +106,7 @@ def _file_names(paths: tuple[Path, ...], folder: Path) -> dict[Path, str]:
         if unread:
             with progress("files of images checked", len(unread)) as bar:
                 for path in unread:
-                    with path.open("rb") as file:
-                        known.put(keys[path], sha256=hashlib.file_digest(file, "sha256").hexdigest())
+                    known.put(keys[path], sha256=sha256_of(path))
                     bar.advance()
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror}); prepare the dataset again") from error

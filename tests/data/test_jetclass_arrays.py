@@ -10,12 +10,13 @@ import pytest
 from jetclass_files import random_table, write_table
 
 from autoscidact.data.jetclass import arrays
-from autoscidact.data.jetclass.array_files import growing_array, write_array
+from autoscidact.data.jetclass.array_files import growing_array
 from autoscidact.data.jetclass.arrays import write_shards
 from autoscidact.data.jetclass.layout import CLASSES
 from autoscidact.data.jetclass.root_files import read_root
 from autoscidact.data.jetclass.shard_view import open_shards
 from autoscidact.errors import UserError
+from autoscidact.files import write_array
 
 pytest.importorskip("uproot")
 

@@ -1,6 +1,5 @@
 """Image files as shards of pixels: hashed, decoded once, in parallel, and kept."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from itertools import groupby
@@ -12,7 +11,7 @@ import numpy as np
 from autoscidact.data.images.class_folders import ImageFile
 from autoscidact.data.images.decoding import BadImage, decode_file, pillow
 from autoscidact.data.images.shard_files import ShardRecipe, images_in_a_shard
-from autoscidact.files import make_folder
+from autoscidact.files import make_folder, sha256_of
 from autoscidact.progress import Progress, progress
 
 
@@ -118,7 +117,6 @@ def _make(recipe: ShardRecipe, paths: Sequence[Path], folder: Path, skip_bad: bo
 
 def _content(image: ImageFile) -> str | BadImage:
     try:
-        with image.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(image.path)
     except OSError as error:
         return BadImage(f"{image.name}: cannot be read ({error.strerror})")

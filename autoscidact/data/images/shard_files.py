@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscidact.data.images.decoding import pixel_id
-from autoscidact.files import atomic_path, content_hash, write_text
+from autoscidact.files import content_hash, write_array, write_text
 
 # Changes whenever what stands in a shard does, so that shards made before are made again.
 FORMAT = 1
@@ -70,8 +70,7 @@ class ShardRecipe:
             bad: name of a file that cannot be used to what is wrong with it.
         """
         bad = bad or {}
-        with atomic_path(folder / f"{self.name}{PIXELS}") as temporary, temporary.open("wb") as file:
-            np.save(file, pixels, allow_pickle=False)
+        write_array(folder / f"{self.name}{PIXELS}", pixels)
         record = {
             "name": self.name,
             "pool": self.pool,

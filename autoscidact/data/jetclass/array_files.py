@@ -1,7 +1,6 @@
 """Arrays in .npy files, whole or absent, that may grow while they are written."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -39,18 +38,6 @@ def growing_array(
         # numpy leaves room in the header for a first axis that grows.
         if _write_header(file, (n, *row_shape), dtype) != start:
             raise ValueError(f"{path}: the header does not hold {n} rows")
-
-
-def write_array(path: str | Path, array: NDArray[Any]) -> None:
-    """Writes an array atomically; never pickled."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def file_sha256(path: str | Path) -> str:
-    """Hex digest of a file's content, read in blocks."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autoscidact.data.jetclass.array_files import growing_array, write_array
-from autoscidact.data.jetclass.known_files import KnownFiles
+from autoscidact.data.jetclass.array_files import growing_array
 from autoscidact.data.jetclass.layout import CLASSES, N_CHANNELS, N_PARTICLES, OBSERVERS
 from autoscidact.data.jetclass.root_files import CHUNK, BadFile, iterate_root
 from autoscidact.data.jetclass.root_sources import RootSource, folder_of_copies
@@ -26,8 +25,9 @@ from autoscidact.data.jetclass.shard_recipe import (
     known_recipes,
     opened_recipes,
 )
+from autoscidact.data.known_files import KnownFiles
 from autoscidact.errors import UserError
-from autoscidact.files import make_folder, write_text
+from autoscidact.files import make_folder, write_array, write_text
 from autoscidact.progress import progress
 
 SHARD = 25_000

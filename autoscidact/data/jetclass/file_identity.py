@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from autoscidact.data.jetclass.array_files import file_sha256
 from autoscidact.data.jetclass.layout import OBSERVERS, TREE
 from autoscidact.data.jetclass.root_files import BadFile
+from autoscidact.files import sha256_of
 
 _RECIPE = "recipe"
 """Beside the tree, in files of generated jets alone (see `write_jets`)."""
@@ -27,7 +27,7 @@ def content_sha256(path: Path) -> str:
     try:
         with uproot.open(path) as file:
             if _RECIPE not in file:
-                return file_sha256(path)
+                return sha256_of(path)
             digest = hashlib.sha256(str(file[_RECIPE]).encode())
             for name in OBSERVERS:
                 values = file[TREE][name].array(library="np")

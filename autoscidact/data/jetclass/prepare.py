@@ -11,12 +11,12 @@ from autoscidact.data.jetclass.file_names import FILE_NUMBERS, STEMS, check_clas
 from autoscidact.data.jetclass.found_files import ADDRESS, LeaveOut, choose_files, find_files
 from autoscidact.data.jetclass.generation_plan import generate_dataset, planned_files
 from autoscidact.data.jetclass.jet_files import FILE_STEMS
-from autoscidact.data.jetclass.known_files import KnownFiles
 from autoscidact.data.jetclass.layout import N_PARTICLES
 from autoscidact.data.jetclass.preparation_summary import preparation_summary
 from autoscidact.data.jetclass.root_files import BadFile
 from autoscidact.data.jetclass.root_sources import RootSource
 from autoscidact.data.jetclass.tar_files import check_published
+from autoscidact.data.known_files import KnownFiles
 from autoscidact.errors import UserError
 from autoscidact.files import make_folder
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscidact.data.jetclass.known_files import file_key
 from autoscidact.data.jetclass.root_files import BadFile
+from autoscidact.data.known_files import file_key
 from autoscidact.errors import UserError
 
 _BLOCK = 1 << 22

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from autoscidact.data.jetclass.file_identity import content_sha256
-from autoscidact.data.jetclass.known_files import KnownFiles
 from autoscidact.data.jetclass.layout import OBSERVERS
 from autoscidact.data.jetclass.root_files import BadFile, count_entries
 from autoscidact.data.jetclass.root_sources import RootSource
+from autoscidact.data.known_files import KnownFiles
 from autoscidact.files import content_hash
 
 PARTICLES, LABELS, OBSERVED, RECORD = ".particles.npy", ".labels.npy", ".observers.npy", ".json"

@@ -4,9 +4,9 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from autoscidact.data.jetclass.known_files import KnownFiles, file_key
 from autoscidact.data.jetclass.root_files import BadFile
 from autoscidact.data.jetclass.root_sources import RootSource, base_name
+from autoscidact.data.known_files import KnownFiles, file_key
 from autoscidact.progress import progress
 
 PUBLISHED_MD5 = {

@@ -11,7 +11,7 @@ from autoscidact.data.ligo.plan import CHUNK, Chunk
 from autoscidact.data.ligo.shard_index import FORMAT, write_index
 from autoscidact.data.ligo.truth import no_truths
 from autoscidact.data.splits import stratified_split
-from autoscidact.files import array_hash, atomic_path
+from autoscidact.files import array_hash, write_array
 
 
 def prepare_arrays(
@@ -41,12 +41,8 @@ def prepare_arrays(
                 chosen = rows[start : start + CHUNK]
                 # The rows too: another division of the same array is other files.
                 chunk = Chunk(name, kind, number, len(chosen), f"{recipe}{array_hash(chosen)[:6]}")
-                for target, values in (
-                    (chunk.truths(shards), no_truths(len(chosen))),
-                    (chunk.events(shards), segments[chosen]),
-                ):
-                    with atomic_path(target) as temporary, temporary.open("wb") as file:
-                        np.save(file, values, allow_pickle=False)
+                write_array(chunk.truths(shards), no_truths(len(chosen)))
+                write_array(chunk.events(shards), segments[chosen])
                 chunks.append(chunk)
         counts.append(f"{len(segments)} {name} ({path.name})")
     write_index(

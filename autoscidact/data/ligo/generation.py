@@ -16,7 +16,7 @@ from autoscidact.data.ligo.layout import NoiseWindows
 from autoscidact.data.ligo.noise_windows import simulated_noise
 from autoscidact.data.ligo.plan import Chunk
 from autoscidact.data.ligo.truth import Truths, no_truth
-from autoscidact.files import atomic_path
+from autoscidact.files import write_array
 from autoscidact.progress import progress
 
 NoiseOf = Callable[[Chunk], NoiseWindows]
@@ -108,8 +108,7 @@ def make_chunk(chunk: Chunk, folder: Path, signals: Signals, noise: NoiseWindows
         events, truths = inject(chunk.class_name, noise, random, signals.snr, skies_a_waveform=signals.skies_a_waveform)
     # The events are written last: they say that a chunk is whole.
     for path, values in ((chunk.truths(folder), truths), (chunk.events(folder), normalise(events))):
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
+        write_array(path, values)
 
 
 def _glitches(

@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscidact.data.downloads import Unreachable, sha256_of
+from autoscidact.data.downloads import Unreachable
 from autoscidact.data.ligo.layout import DETECTORS
 from autoscidact.data.ligo.resumed_download import download
 from autoscidact.data.ligo.strain_files import read_header
 from autoscidact.errors import UserError
-from autoscidact.files import make_folder, write_text
+from autoscidact.files import make_folder, sha256_of, write_text
 
 HOST = "https://gwosc.org"
 
